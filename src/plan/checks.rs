@@ -385,16 +385,13 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if search.limits().is_empty() {
         problems.push(Problem::SearchLimits);
     }
-    let of_one_token = |use_case: &&UseCase| use_case.output_tokens() == 1;
-    for use_case in sweep.use_cases.iter().filter(of_one_token) {
-        if search.itl.is_some() {
-            problems.push(Problem::UseCase {
-                use_case: use_case.to_string(),
-                reason: "an answer of one token has no inter-token latency: leave itl out of sweep.search, or ask for more tokens"
-                    .to_owned(),
-            });
-        }
-    }
+    let has_no_itl = |use_case: &&UseCase| search.itl.is_some() && use_case.output_tokens() == 1;
+    let without = sweep.use_cases.iter().filter(has_no_itl);
+    problems.extend(without.map(|use_case| Problem::UseCase {
+        use_case: use_case.to_string(),
+        reason: "an answer of one token has no inter-token latency: leave itl out of sweep.search, or ask for more tokens"
+            .to_owned(),
+    }));
     if !SEARCHED.contains(&search.at.get()) {
         problems.push(Problem::SearchPercentile { at: search.at });
     }

@@ -50,7 +50,8 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `prompts` | how many prompts there are for a `duration`; by default, as many as a fast server answers |
 ///
 /// [`Plan::new`](crate::Plan::new) refuses what does not go together: `arrival` without `request_rate`, `"gamma"` without
-/// `smoothness`, a `ramp` of a rate whose `arrival` is not `"constant"`, `prompts` without `duration`, `delay` without `turns`, and what the release of the client's tool cannot do.
+/// `smoothness`, a `ramp` of a rate whose `arrival` is not `"constant"`, `prompts` without `duration`, `delay` without
+/// `turns`, and what the release of the client's tool cannot do.
 ///
 /// # Errors
 ///
