@@ -657,8 +657,7 @@ fn cached(run: &Run) -> Option<String> {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        let words =
-            "prefix cache: not checked, since the server's count of hits is missing or not right";
+        let words = "prefix cache: not checked, since the server gave no reliable count of hits";
         return (!run.manifests().is_empty()).then(|| words.to_owned());
     };
     let at_most = format!(

@@ -204,7 +204,7 @@ fn the_pareto_plot_names_its_loads_and_has_the_frontier_of_all_series() {
     let page = Report::new(&alone.read()).to_html();
     assert!(!page.contains("class=\"frontier\""));
     // A point that is slower for each user, and brings less, is not joined.
-    let words = "the line leaves out points that another point beats on both axes</li>";
+    let words = "the line joins the points that no other point beats on both axes</li>";
     assert!(!page.contains(words));
     alone.point("m_4_16_chat_128_128_7", 16, 3.0);
     let page = Report::new(&alone.read()).to_html();

@@ -709,8 +709,7 @@ fn jobs_are_named_by_their_manifests() {
     let arguments = [folder.as_str(), "--job", "4711", "--against", "4712"];
     let table = stdout(&arguments);
     let (_, jobs) = table.split_once("\njob ").unwrap();
-    let words =
-        "\nprefix cache: not checked, since the server's count of hits is missing or not right\n";
+    let words = "\nprefix cache: not checked, since the server gave no reliable count of hits\n";
     assert!(table.contains(words), "{table}");
     assert_data_eq!(
         jobs,

@@ -57,7 +57,7 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
         !series.line.is_empty() && joined < series.marks.len()
     };
     if chart.series.iter().any(is_front) {
-        let name = "the line leaves out points that another point beats on both axes";
+        let name = "the line joins the points that no other point beats on both axes";
         rows.push(row(name, vec![("line", LINE.to_owned())]));
     }
     if chart
