@@ -138,7 +138,7 @@ impl View {
         let now = now.or_else(|| self.between_points(progress));
         let now = now.or_else(|| server(&progress.server, is_seen));
         let now = now.unwrap_or_else(|| state(progress, launch));
-        bar.set_message(plain(&now).into_owned());
+        bar.set_message(cut_to(&plain(&now), room_for_words()));
     }
 
     /// Whether it is not yet known how the point ends.
@@ -250,6 +250,23 @@ fn bar() -> ProgressBar {
     bar
 }
 
+/// How many columns the terminal has beside what stands in front of the bar's words.
+fn room_for_words() -> usize {
+    let in_front = "[==========] 1000/1000, 100:00: ".len();
+    terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| {
+        usize::from(width.0).saturating_sub(in_front)
+    })
+}
+
+/// The text, or as much of it as has room, with an ellipsis: a number that is cut looks like another number.
+fn cut_to(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    kept + "…"
+}
+
 /// Where the launch job is, and what it waits for.
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
@@ -268,7 +285,7 @@ fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     match reason {
         Some("Dependency") => {
             let waiting = progress.waiting_jobs.iter();
-            let waiting = waiting.map(|job| format!("{}, job {}", job.kind.key(), job.id));
+            let waiting = waiting.map(|job| job.kind.key());
             let launch = format!("launch, job {launch}");
             match &*waiting.collect::<Vec<_>>().join(" and ") {
                 "" => format!("{before}: {record}; {launch}, waits"),
@@ -451,6 +468,19 @@ fn result(point: &Point) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_that_are_cut_say_so() {
+        assert_eq!(
+            cut_to("prepare_models, job 8019", 24),
+            "prepare_models, job 8019"
+        );
+        assert_eq!(
+            cut_to("prepare_models, job 8019", 23),
+            "prepare_models, job 80…"
+        );
+        assert_eq!(cut_to("job", 0), "…");
+    }
 
     #[test]
     fn a_point_has_its_turn_when_those_before_it_have_ended() {
