@@ -81,10 +81,17 @@ say "$made_by, recipe $recipe"
 stop_if_missing
 {% include "lib/use_stage_path.sh" %}
 
+# processor_of INDEX: in REPLY, the processor that this image is for, in one word for each.
+processor_of() { REPLY=${image_architectures[$1]:-$(uname -m)} REPLY=${REPLY/x86_64/amd64} REPLY=${REPLY/aarch64/arm64}; }
+# is_there INDEX: as a whole image, and as the one that the recipe names.
+is_there() {
+  processor_of "$1"
+  sound_image "$stage_path/${image_files[$1]}" && holds "$stage_path/${image_files[$1]}" "${image_references[$1]}" "$REPLY"
+}
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
-  if sound_image "$stage_path/${image_files[index]}" && holds "$stage_path/${image_files[index]}" "${image_references[index]}"; then
+  if is_there "$index"; then
     say "${image_files[index]} is there already"
     continue
   fi
@@ -97,8 +104,29 @@ if ((${#to_import[@]} + problems == 0)); then
   exit 0
 fi
 
-# MiB free in the file system of folder $1.
-free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
+# MiB free in the file system of folder $1, which need not be there yet.
+free_space() {
+  local folder=$1
+  until [[ -d ${folder:-/} || $folder != */* ]]; do folder=${folder%/*}; done
+  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' '
+}
+# add_place SETTING FOLDER: a folder in which the images are unpacked, or kept, too, and what moves it.
+declare -A places=()
+add_place() {
+  local available
+  places[$1]=$2
+  available=$(free_space "$2")
+  ((${available:-0} >= space_needed)) ||
+    say "warning: images are unpacked in $2, too, where ${available:-0} MiB are free and about $space_needed MiB may be used;" \
+      "if that fails, set $1 to a larger folder"
+}
+no_space_left() {
+  local setting
+  printf 'there is no space left, or no quota: %s MiB are free in %s' "$(free_space "$stage_path")" "$stage_path"
+  for setting in "${!places[@]}"; do
+    printf '; %s MiB in %s (to move it, set %s)' "$(free_space "${places[$setting]}")" "${places[$setting]}" "$setting"
+  done
+}
 
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
@@ -232,23 +260,21 @@ label() {
 
 import_image() {
   local name=${image_files[$1]} reference=${image_references[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
-  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
+  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part processor
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
   { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
-  if sound_image "$file"; then
-    if holds "$file" "$reference"; then
-      say "$name came from another setup"
-      rm -f -- "$stage_path/.$name.lock"
-      return
-    fi
-    say "$name is $REPLY, and not $reference"
-    set_aside "$file" other
+  if is_there "$1"; then
+    say "$name came from another setup"
+    rm -f -- "$stage_path/.$name.lock"
+    return
   fi
   remove_leftovers "$name"
-  if [[ -e $file || -L $file ]]; then
+  if sound_image "$file"; then
+    say "$name is $REPLY, and not $reference: it stays until that is here"
+  elif [[ -e $file || -L $file ]]; then
     say "$name is damaged"
     set_aside "$file" damaged
   fi
@@ -282,14 +308,23 @@ import_image() {
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
-{%- if runtime == Runtime::Pyxis %}
+  processor_of "$1"
+  processor=$REPLY
+{%- match runtime %}
+{%- when Runtime::Pyxis %}
   # enroot calls it a warning.
   if grep -Fq "architecture doesn't match" "$private/words-$1"; then
+{%- when Runtime::Apptainer %}
+  # What its header says of that at byte 45 is 02 for amd64, and 04 for arm64.
+  if [[ "$(tail -c +46 "$part" | head -c 2 | tr -d '\0') $processor" =~ ^0(2 arm64|4 amd64)$ ]]; then
+{%- when Runtime::Podman %}
+  # podman calls it a warning, or says nothing.
+  if grep -Ex 'architecture=[a-z0-9]+' "$private/words-$1" | grep -Fqxv "architecture=$processor"; then
+{%- endmatch %}
     rm -f -- "$part"
-    say "error: $uri is for another processor: correct architecture or image in the recipe and render this script again" >&2
+    say "error: $uri is for another processor than $processor: correct architecture or image in the recipe and render this script again" >&2
     return 1
   fi
-{%- endif %}
   if ! sound_image "$part"; then
     rm -f -- "$part"
 {%- match runtime %}
@@ -304,6 +339,7 @@ import_image() {
   fi
   # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
+  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
 {%- match runtime %}
 {%- when Runtime::Apptainer %}
@@ -313,8 +349,8 @@ import_image() {
   digest=$(grep -Ex 'digest=sha256:[0-9a-f]{64}' "$private/words-$1" | tail -n 1) || true
   [[ -z $digest || $reference == *@* ]] || reference+=@${digest#*=}
 {%- endmatch %}
-  # What it is stands beside it, with its length: that shows whether it is this very file.
-  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
+  # What it is stands beside it, with its length, which shows whether it is this very file, and its processor.
+  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file") $processor" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"
   say "$name is ready"
 }

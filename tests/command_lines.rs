@@ -390,12 +390,15 @@ fn setup_s_commands_are_taken() {
             // What the runtime tells is written down, and fetched by that name.
             let tells = runtime != Runtime::Apptainer && *release != "3.0.0";
             let whole = node.whole_image(runtime).len();
+            let is_arm = cfg!(target_arch = "aarch64");
+            let of_recipe = plan.recipe().server.architecture.map(|it| it.as_str());
+            let processor = of_recipe.unwrap_or(if is_arm { "arm64" } else { "amd64" });
             let (mut written, mut by_digest) = (String::new(), 0);
             for of in [image, &plan.recipe().client.image] {
                 let is_told = tells && of.digest().is_none();
                 by_digest += usize::from(is_told && runtime == Runtime::Pyxis);
                 let told = if is_told { TOLD } else { "" };
-                written += &format!("{of}{told} {whole}\n");
+                written += &format!("{of}{told} {whole} {processor}\n");
             }
             assert_eq!(
                 sorted(&node.records()),
@@ -413,6 +416,41 @@ fn setup_s_commands_are_taken() {
             assert!(run.refused.contains("Invalid image reference: "), "{what}");
         }
     }
+}
+
+/// podman makes a /dev of its own: without these devices, NCCL between nodes would use sockets, and say nothing.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn podman_gives_a_server_on_several_nodes_its_network() {
+    let recipe = Recipe::built_in("deepseek-r1-h100x16-nim").unwrap();
+    let settings = Settings::from_toml("srun.mpi = 'none'").unwrap();
+    let plan = Plan::new(recipe, settings.with_runtime(Runtime::Podman)).unwrap();
+    let text = plan.launch();
+    let (_, body) = text.text().split_once("\nset_container() {\n").unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let of = |nodes: u32, role: &str| {
+        let program = format!(
+            "mount -t tmpfs tmpfs /mnt && cd /mnt && mkdir infiniband && touch infiniband/uverbs0 && \
+             mount --bind /mnt /dev && nodes={nodes} stage_path=/s SLURM_JOB_ID=1 && set_container() {{\n{body}\n}} && \
+             set_container {role} i.tar '' && printf '%s\\n' \"${{REPLIES[@]}}\""
+        );
+        let mut command = Command::new("unshare");
+        let command = command.args(["--mount", "bash", "-euc", &program]);
+        let output = command
+            .env("NVIDIA_VISIBLE_DEVICES", "all")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let words = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            words.ends_with("--env=NVIDIA_VISIBLE_DEVICES=void\ndocker-archive:/s/i.tar\n"),
+            "{words}"
+        );
+        words.contains("\n--device=/dev/infiniband\n")
+    };
+    assert!(of(2, "server"));
+    assert!(!of(1, "server"));
+    assert!(!of(2, "client"));
 }
 
 /// The logins that enroot takes, and no others.

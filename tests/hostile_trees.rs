@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nim_slurm::container::Runtime;
-use nim_slurm::recipe::ModelSource;
+use nim_slurm::recipe::{Architecture, ModelSource};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -276,6 +276,191 @@ fn on_a_clean_stage_path_they_do_their_work() {
         fs::read(site.at(&format!("stage/{}", image()))).unwrap(),
         squash()
     );
+}
+
+/// What is not for the recipe's processor is refused, and what is there for another one is fetched again.
+#[test]
+fn an_image_for_another_processor_is_no_image() {
+    let architectures = [Architecture::Amd64, Architecture::Arm64];
+    for runtime in [Runtime::Pyxis, Runtime::Apptainer, Runtime::Podman] {
+        let site = Site::new();
+        let setup = |of: usize| {
+            let mut recipe = recipe();
+            recipe.server.architecture = Some(architectures[of]);
+            recipe.client.architecture = Some(architectures[of]);
+            script(ScriptKind::Setup, recipe, runtime)
+        };
+        let give = |of: usize| {
+            let given = site.at("given").display().to_string();
+            let word = architectures[of].as_str();
+            let mut sif = sif();
+            sif[45..47].copy_from_slice(["02", "04"][of].as_bytes());
+            site.put("given/image.sif", sif);
+            site.program("enroot", &format!(
+                "[[ $1 == import ]] || exit 1\n[[ \"$*\" == *\"--arch {}\"* ]] || echo \"[WARN] Image architecture doesn't match\" >&2\ncp {given}/image.sqsh \"${{@: -3:1}}\"",
+                ["x86_64", "aarch64"][of]));
+            site.program("podman", &format!(
+                "case \"$1 $2\" in\n'image exists') exit 1 ;;\n'image inspect') printf '%10s%s: %s,\\n' '' '\"Architecture\"' '\"{word}\"' '                    ' '\"Architecture\"' '\"none\"' ;;\npull*) echo 0123 ;;\nsave*) for word; do case $word in --output=*) cp {given}/image.tar \"${{word#*=}}\" ;; esac; done ;;\nesac"));
+        };
+        let key = [("NGC_API_KEY", "key")];
+        give(1);
+        let (code, words) = site.run(&setup(0), &key);
+        assert_eq!(code, Some(1), "{runtime:?}: {words}");
+        let said = "is for another processor than amd64: correct architecture or image";
+        assert!(words.contains(said), "{runtime:?}: {words}");
+        let names = contents(&site.at("stage"));
+        assert!(
+            names
+                .keys()
+                .all(|name| name.extension().is_none_or(|end| end == "lock")),
+            "{names:?}"
+        );
+        for (of, said) in [(1, ""), (1, "nothing to do"), (0, " for arm64, and not ")] {
+            give(of);
+            let (code, words) = site.run(&setup(of), &key);
+            assert_eq!(code, Some(0), "{runtime:?}: {words}");
+            assert!(words.contains(said), "{runtime:?}: {words}");
+        }
+    }
+}
+
+/// A job that is queued may need the image that is there.
+#[test]
+fn an_image_stays_until_another_one_is_here() {
+    let site = Site::new();
+    let key = [("NGC_API_KEY", "key")];
+    let (code, words) = site.run(&setup(), &key);
+    assert_eq!(code, Some(0), "{words}");
+    let name = format!("stage/{}", image());
+    let record = fs::read_to_string(site.at(&format!("{name}.reference"))).unwrap();
+    let mut newer = recipe();
+    newer.server.file = Some(image().parse().unwrap());
+    newer.server.image = "vllm/vllm-openai:v9.9.9".parse().unwrap();
+    let newer = script(ScriptKind::Setup, newer, Runtime::Pyxis);
+    let given = site.at("given").display().to_string();
+    site.program("enroot", "exit 1");
+    let (code, words) = site.run(&newer, &key);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains("it stays until that is here"), "{words}");
+    assert_eq!(fs::read(site.at(&name)).unwrap(), squash());
+    assert_eq!(
+        fs::read_to_string(site.at(&format!("{name}.reference"))).unwrap(),
+        record
+    );
+    site.program(
+        "enroot",
+        &format!("[[ $1 == import ]] && cp {given}/image.sqsh \"${{@: -3:1}}\""),
+    );
+    let (code, words) = site.run(&newer, &key);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(site.at(&format!("{name}.other-1")).is_file(), "{words}");
+    let record = fs::read_to_string(site.at(&format!("{name}.reference"))).unwrap();
+    assert!(
+        record.starts_with("vllm/vllm-openai:v9.9.9 96 "),
+        "{record}"
+    );
+}
+
+/// What enroot and podman say, and what it means.
+#[test]
+fn why_an_image_was_not_fetched() {
+    let no_key = "does not take the key in NGC_API_KEY";
+    let (wait, none) = ("takes no more pulls for now", "has no such image");
+    let full = "there is no space left, or no quota: ";
+    for (runtime, words, reason) in [
+        (
+            Runtime::Pyxis,
+            "[ERROR] URL https://nvcr.io/v2/a returned error code: 401 Unauthorized",
+            no_key,
+        ),
+        (
+            Runtime::Pyxis,
+            "[ERROR] URL https://nvcr.io/v2/a returned error code: 404 Not Found",
+            none,
+        ),
+        (
+            Runtime::Pyxis,
+            "[ERROR] URL https://nvcr.io/v2/a returned error code: 429 Too Many Requests",
+            wait,
+        ),
+        (
+            Runtime::Pyxis,
+            "zstd: error 70 : Write error : cannot write block : No space left on device",
+            full,
+        ),
+        (
+            Runtime::Pyxis,
+            "tar: big: Wrote only 9728 of 10240 bytes",
+            full,
+        ),
+        (
+            Runtime::Podman,
+            "Error: writing blob: storing blob to file \"/var/tmp/storage1/1\": write /var/tmp/storage1/1: no space left on device",
+            full,
+        ),
+        (
+            Runtime::Podman,
+            "Error: initializing source docker://nvcr.io/a:1: unable to retrieve auth token: invalid username/password: unauthorized",
+            no_key,
+        ),
+        (
+            Runtime::Podman,
+            "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Proxy Authentication Required",
+            "the proxy in https_proxy refuses",
+        ),
+        (
+            Runtime::Podman,
+            "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Forbidden",
+            "the proxy in https_proxy refuses",
+        ),
+        (
+            Runtime::Podman,
+            "Error: reading manifest 1 in docker.io/a: toomanyrequests: You have reached your pull rate limit",
+            wait,
+        ),
+        (
+            Runtime::Podman,
+            "Error: reading manifest 1 in nvcr.io/a: manifest unknown",
+            none,
+        ),
+    ] {
+        let site = Site::new();
+        let said = format!("echo '{words}' >&2; exit 1");
+        let said_to = |first: &str| format!("[[ $1 == {first} ]] || exit 0\n{said}");
+        site.program("enroot", &said_to("import"));
+        site.program(
+            "podman",
+            &format!("[[ $1 != image ]] || exit 1\n{}", said_to("pull")),
+        );
+        let mut recipe = recipe();
+        recipe.server.image = "nvcr.io/nim/a:1".parse().unwrap();
+        let text = script(ScriptKind::Setup, recipe, runtime);
+        let (code, log) = site.run(
+            &text,
+            &[("NGC_API_KEY", "key"), ("XDG_RUNTIME_DIR", "/nowhere")],
+        );
+        assert_eq!(code, Some(1), "{log}");
+        let line = log
+            .lines()
+            .find(|line| line.contains("nim+a+1") && line.contains(" could not be imported from "))
+            .unwrap();
+        assert!(line.contains(reason), "{words}: {line}");
+        if reason == full {
+            let setting = if runtime == Runtime::Pyxis {
+                "ENROOT_CACHE_PATH"
+            } else {
+                "TMPDIR"
+            };
+            assert!(
+                line.contains(&format!("(to move it, set {setting})")),
+                "{line}"
+            );
+        }
+        // A login node's folder is nothing to podman here.
+        assert!(
+            runtime == Runtime::Pyxis || site.steps().iter().all(|step| !step.contains("/nowhere"))
+        );
+    }
 }
 
 /// What looks into a model needs them: without one, a model that is cut would seem to be whole.

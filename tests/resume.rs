@@ -346,7 +346,7 @@ fn what_ran_has_its_own_name() {
     let image = node.at("stage/vllm+vllm-openai+v0.9.2.sqsh");
     let record = node.at("stage/vllm+vllm-openai+v0.9.2.sqsh.reference");
     let length = fs::metadata(&image).unwrap().len();
-    let written = format!("vllm/vllm-openai:v0.9.2 {length}\n");
+    let written = format!("vllm/vllm-openai:v0.9.2 {length} amd64\n");
     assert_eq!(fs::read_to_string(&record).unwrap(), written);
 
     // Another image, and the name of the old file.

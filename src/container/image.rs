@@ -169,11 +169,12 @@ impl Image {
     /// What `enroot import` is asked for. A digest needs enroot 4.
     #[must_use]
     pub fn enroot_uri(&self) -> String {
-        let mut uri = String::from("docker://");
-        // enroot knows the server of Docker Hub, and asks docker.io in vain.
-        if let Some(registry) = self.registry.as_ref().filter(|it| !it.is_docker_hub()) {
-            uri.push_str(registry.as_str());
-            uri.push('#');
+        // enroot asks docker.io in vain. Before release 4, it has a login only for a registry that is named.
+        let registry = self.registry.as_ref().filter(|it| !it.is_docker_hub());
+        let name = registry.map_or("registry-1.docker.io", Registry::as_str);
+        let mut uri = format!("docker://{name}#");
+        if registry.is_none() && !self.path.contains('/') {
+            uri.push_str("library/");
         }
         self.push_behind_registry(&mut uri);
         uri
@@ -415,7 +416,15 @@ mod tests {
 
     #[test]
     fn uris_and_files() {
-        assert_eq!(image("ubuntu:24.04").enroot_uri(), "docker://ubuntu:24.04");
+        let hub = "docker://registry-1.docker.io#";
+        let uris = [
+            ("ubuntu:24.04", "library/ubuntu:24.04"),
+            ("docker.io/library/ubuntu:24.04", "library/ubuntu:24.04"),
+            ("vllm/vllm-openai:v0.9.2", "vllm/vllm-openai:v0.9.2"),
+        ];
+        for (text, uri) in uris {
+            assert_eq!(image(text).enroot_uri(), format!("{hub}{uri}"));
+        }
         assert_eq!(image("ubuntu:24.04").docker_uri(), "docker://ubuntu:24.04");
         let pinned = format!("docker://nvcr.io/nim/x@{DIGEST}");
         let both = image(&format!("nvcr.io/nim/x:1@{DIGEST}"));

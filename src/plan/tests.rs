@@ -552,7 +552,11 @@ fn mirrors() {
     for server in ["vllm/x:1", "docker.io/vllm/x:1"] {
         assert_eq!(mirrored(server, hub), "docker://mirror.site:5000#vllm/x:1");
         let nvidia = "'nvcr.io' = 'mirror.site:5000'";
-        assert_eq!(mirrored(server, nvidia), "docker://vllm/x:1", "as it is");
+        assert_eq!(
+            mirrored(server, nvidia),
+            "docker://registry-1.docker.io#vllm/x:1",
+            "as it is"
+        );
     }
     assert_eq!(
         mirrored("x:1", hub),

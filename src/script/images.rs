@@ -46,6 +46,15 @@ pub(crate) struct ImageSource {
 }
 
 impl ImageSource {
+    /// The processor that it is for, in the same word for each runtime. Empty: that of the importing node.
+    pub(crate) fn processor(&self) -> &'static str {
+        match self.architecture {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            word => word,
+        }
+    }
+
     fn new(
         image: &Image,
         file: &SquashFile,

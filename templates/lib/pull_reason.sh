@@ -1,11 +1,14 @@
 # What the words on the pull of image $1 mean, as far as that is known.
 reason_of_failure() {
   local words=$private/words-$1 login=${image_logins[$1]}
-  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
-    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where it is unpacked' \
-      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  if grep -Eqi 'no space left|quota exceeded|write failed|wrote only [0-9]+ of' "$words"; then
+    no_space_left
   elif grep -Eqi 'manifest unknown|name unknown|404 \(?not found' "$words"; then
     printf 'the registry has no such image: correct it in the recipe and render this script again'
+  elif grep -Eqi 'proxy authentication required|proxyconnect|/v2/": forbidden' "$words"; then
+    printf 'the proxy in https_proxy refuses: ask the site, or submit without it'
+  elif grep -Eqi 'toomanyrequests|too many requests' "$words"; then
+    printf 'the registry takes no more pulls for now: wait, or log in there'
   elif grep -Eqi 'unauthorized|authentication required|access.*denied|forbidden' "$words"; then
     if [[ -z $login ]] || has_login "$login"; then
       printf 'the registry does not take the login that is there, or there is none for it'

@@ -183,12 +183,13 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
+# holds PATH REFERENCE [PROCESSOR]: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
-  local record=$1/.reference bytes=''
+  local record=$1/.reference bytes='' processor=''
   [[ -d $1 ]] || record=$1.reference
-  read -r REPLY bytes < <(text_of "$record") || true
+  read -r REPLY bytes processor < <(text_of "$record") || true
   [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || ! $processor =~ ^[a-z0-9]+$ || $processor == "${3:-"$processor"}" ]] || REPLY+=" for $processor"
   [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
@@ -598,9 +599,7 @@ readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap
 # The steps inherit it. A request in flight takes about three files, and where they are too few, GenAI-Perf hangs.
 [[ ! $(ulimit -Sn) =~ ^[0-9]{1,5}$ ]] || ulimit -Sn 65536 2>/dev/null || ulimit -Sn "$(ulimit -Hn)"
 # Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
-for name in no_proxy NO_PROXY; do
-  [[ ${!name-} == *127.0.0.1,localhost,0.0.0.0* ]] || export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"
-done
+for name in no_proxy NO_PROXY; do export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"; done
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
 is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CREDENTIAL|[^P]KEY$ ]]; }
 # keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.

@@ -130,12 +130,13 @@ put() {
   local part=$1.part-$RANDOM$RANDOM
   { (set -C && printf '%s\n' "$2" >"$part") 2>/dev/null && mv -T -- "$part" "$1"; } || { rm -f -- "$part"; return 1; }
 }
-# holds PATH REFERENCE: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
+# holds PATH REFERENCE [PROCESSOR]: false when something else was fetched to it. In REPLY, what that was, where its record still holds.
 holds() {
-  local record=$1/.reference bytes=''
+  local record=$1/.reference bytes='' processor=''
   [[ -d $1 ]] || record=$1.reference
-  read -r REPLY bytes < <(text_of "$record") || true
+  read -r REPLY bytes processor < <(text_of "$record") || true
   [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
+  [[ -z $REPLY || ! $processor =~ ^[a-z0-9]+$ || $processor == "${3:-"$processor"}" ]] || REPLY+=" for $processor"
   [[ -z $REPLY || $REPLY@ == "$2@"* ]]
 }
 
@@ -152,10 +153,17 @@ look+="namei -l $(printf %q "$stage_path"). Or export STAGE_PATH=/lustre/..., a 
 readonly look
 mkdir -p "$stage_path" || fail "cannot make the folder $stage_path on $look"
 
+# processor_of INDEX: in REPLY, the processor that this image is for, in one word for each.
+processor_of() { REPLY=${image_architectures[$1]:-$(uname -m)} REPLY=${REPLY/x86_64/amd64} REPLY=${REPLY/aarch64/arm64}; }
+# is_there INDEX: as a whole image, and as the one that the recipe names.
+is_there() {
+  processor_of "$1"
+  sound_image "$stage_path/${image_files[$1]}" && holds "$stage_path/${image_files[$1]}" "${image_references[$1]}" "$REPLY"
+}
 to_import=() space_needed=0 logins_needed=()
 for index in "${!image_files[@]}"; do
   check_readable "$stage_path/${image_files[index]}" || continue
-  if sound_image "$stage_path/${image_files[index]}" && holds "$stage_path/${image_files[index]}" "${image_references[index]}"; then
+  if is_there "$index"; then
     say "${image_files[index]} is there already"
     continue
   fi
@@ -168,19 +176,43 @@ if ((${#to_import[@]} + problems == 0)); then
   exit 0
 fi
 
-# MiB free in the file system of folder $1.
-free_space() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
+# MiB free in the file system of folder $1, which need not be there yet.
+free_space() {
+  local folder=$1
+  until [[ -d ${folder:-/} || $folder != */* ]]; do folder=${folder%/*}; done
+  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' '
+}
+# add_place SETTING FOLDER: a folder in which the images are unpacked, or kept, too, and what moves it.
+declare -A places=()
+add_place() {
+  local available
+  places[$1]=$2
+  available=$(free_space "$2")
+  ((${available:-0} >= space_needed)) ||
+    say "warning: images are unpacked in $2, too, where ${available:-0} MiB are free and about $space_needed MiB may be used;" \
+      "if that fails, set $1 to a larger folder"
+}
+no_space_left() {
+  local setting
+  printf 'there is no space left, or no quota: %s MiB are free in %s' "$(free_space "$stage_path")" "$stage_path"
+  for setting in "${!places[@]}"; do
+    printf '; %s MiB in %s (to move it, set %s)' "$(free_space "${places[$setting]}")" "${places[$setting]}" "$setting"
+  done
+}
 
 need_commands srun enroot find flock grep od
 [[ -w $stage_path ]] || missing "permission to write in $stage_path on $look"
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
-temporary=${ENROOT_TEMP_PATH:-${TMPDIR:-/tmp}}
-available=$(free_space "$temporary" 2>/dev/null || echo 0)
-((available >= space_needed)) ||
-  say "warning: enroot unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
-    "if the import fails, set ENROOT_TEMP_PATH to a larger folder"
+# enroot_place VARIABLE DEFAULT: what the environment does not say may stand in the site's file; expressions are not known here.
+enroot_place() {
+  local of_site
+  of_site=$(sed -n "s/^$1[[:blank:]=]*//p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null | head -n 1) || true
+  [[ -z ${!1-} && $of_site == *[\$\`]* ]] || add_place "$1" "${!1:-${of_site:-$2}}"
+}
+enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}"
+enroot_place ENROOT_CACHE_PATH "${XDG_CACHE_HOME:-${HOME-}/.cache}/enroot"
 
 # The user's own enroot login serves where it covers the registry; else the key.
 credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
@@ -285,9 +317,8 @@ label() {
 # What enroot's words on image $1 mean, as far as that is known.
 reason_of_failure() {
   local words=$private/words-$1 login=${image_logins[$1]}
-  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
-    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
-      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  if grep -Eqi 'no space left|quota exceeded|write failed|wrote only [0-9]+ of' "$words"; then
+    no_space_left
   elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words" ||
     # What is last of enroot 4 where a registry with HTTP's plain logins refuses.
     grep -v '^srun: ' "$words" | tail -n 1 | grep -Eq 'Authenticating with user|Using credentials'; then
@@ -297,6 +328,8 @@ reason_of_failure() {
     else
       printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
     fi
+  elif grep -Eq '429 ?Too|error code: 429' "$words"; then
+    printf 'the registry takes no more pulls for now: wait, or add a login for it to %s' "$credentials"
   elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
     printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
@@ -307,23 +340,21 @@ reason_of_failure() {
 
 import_image() {
   local name=${image_files[$1]} reference=${image_references[$1]} uri=${image_uris[$1]} architecture=${image_architectures[$1]}
-  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part
+  local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part processor
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
   { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
-  if sound_image "$file"; then
-    if holds "$file" "$reference"; then
-      say "$name came from another setup"
-      rm -f -- "$stage_path/.$name.lock"
-      return
-    fi
-    say "$name is $REPLY, and not $reference"
-    set_aside "$file" other
+  if is_there "$1"; then
+    say "$name came from another setup"
+    rm -f -- "$stage_path/.$name.lock"
+    return
   fi
   remove_leftovers "$name"
-  if [[ -e $file || -L $file ]]; then
+  if sound_image "$file"; then
+    say "$name is $REPLY, and not $reference: it stays until that is here"
+  elif [[ -e $file || -L $file ]]; then
     say "$name is damaged"
     set_aside "$file" damaged
   fi
@@ -340,10 +371,12 @@ import_image() {
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
+  processor_of "$1"
+  processor=$REPLY
   # enroot calls it a warning.
   if grep -Fq "architecture doesn't match" "$private/words-$1"; then
     rm -f -- "$part"
-    say "error: $uri is for another processor: correct architecture or image in the recipe and render this script again" >&2
+    say "error: $uri is for another processor than $processor: correct architecture or image in the recipe and render this script again" >&2
     return 1
   fi
   if ! sound_image "$part"; then
@@ -353,13 +386,14 @@ import_image() {
   fi
   # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
+  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
   # The last such line is the step's own.
   local digest
   digest=$(grep -Ex 'digest=sha256:[0-9a-f]{64}' "$private/words-$1" | tail -n 1) || true
   [[ -z $digest || $reference == *@* ]] || reference+=@${digest#*=}
-  # What it is stands beside it, with its length: that shows whether it is this very file.
-  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file")" || fail "cannot write $file.reference"
+  # What it is stands beside it, with its length, which shows whether it is this very file, and its processor.
+  [[ -e $part ]] || put "$file.reference" "$reference $(stat -c %s "$file") $processor" || fail "cannot write $file.reference"
   rm -f -- "$part" "$stage_path/.$name.lock"
   say "$name is ready"
 }

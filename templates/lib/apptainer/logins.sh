@@ -1,8 +1,4 @@
-temporary=${APPTAINER_TMPDIR:-${TMPDIR:-/tmp}}
-available=$(free_space "$temporary" 2>/dev/null || echo 0)
-((available >= space_needed)) ||
-  say "warning: apptainer unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
-    "if the pull fails, set APPTAINER_TMPDIR to a larger folder"
+add_place APPTAINER_TMPDIR "${APPTAINER_TMPDIR:-${TMPDIR:-/tmp}}"
 
 # The user's own login serves where it covers the registry; else the key. Docker's file is not read by every release.
 credentials=${APPTAINER_CONFIGDIR:-${HOME-}/.apptainer}/docker-config.json

@@ -3,6 +3,7 @@
 check_runtime() {
   local container owner reads='' files version own_form=''
   need_commands podman
+{% include "lib/podman/runtime_folder.sh" %}
   # Up to which version it reads descriptions of GPUs; others are none for it.
   case "$(podman --version 2>/dev/null)" in
     *' '[123].* | *' 4.0.'*) missing "podman 4.1 or later on $HOSTNAME: earlier ones have no GPUs of nvidia.com/gpu" ;;
@@ -44,6 +45,10 @@ set_container() {
   )
   # All that Slurm lets the step see: CUDA_VISIBLE_DEVICES says which of them are its own.
   [[ $role != server ]] || REPLIES+=(--device=nvidia.com/gpu=all)
+  # By these, the nodes of one server talk to each other at full speed.
+  for name in /dev/infiniband /dev/gdrdrv; do
+    [[ $role != server || $nodes == 1 || ! -e $name ]] || REPLIES+=(--device="$name")
+  done
   while read -r name; do
     case $name in
       PATH | HOME | PWD | OLDPWD | SHLVL | SHELL | USER | LOGNAME | MAIL | TERM | TMPDIR | HOSTNAME | _) ;;
@@ -51,7 +56,8 @@ set_container() {
       *) names+=("$name") ;;
     esac
   done < <(compgen -e)
-  REPLIES+=("${names[@]/#/--env=}")
+  # An old hook of NVIDIA's would go by the image's own word for the last one, and add GPUs.
+  REPLIES+=("${names[@]/#/--env=}" --env=NVIDIA_VISIBLE_DEVICES=void)
   for mount in "$@"; do
     IFS=: read -r source target flags <<<"$mount"
     [[ $source == tmpfs ]] && source=--tmpfs= || source=--volume=$source:

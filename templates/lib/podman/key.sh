@@ -15,7 +15,7 @@ login_file_for() {
   [[ -z $login ]] || has_login "$login" || printf '%s' "$key_file"
 }
 
-# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step, and prints the digest. podman keeps only what it had before.
+# save_image FILE IMAGE ARCHITECTURE LOGINS: runs in a step, and prints digest and processor. podman keeps only what it had before.
 # shellcheck disable=SC2317 # the step calls it
 save_image() {
   local id was_there='' options=(--quiet)
@@ -24,7 +24,8 @@ save_image() {
   ! podman image exists "${2#docker://}" || was_there=yes
   id=$(podman pull "${options[@]}" "$2" </dev/null) || return
   podman save --quiet --format=docker-archive --output="$1" "$id" </dev/null || return
+  # An image's labels may have such names; they stand further to the right.
   podman image inspect "$id" 2>/dev/null </dev/null |
-    sed -n '/^ *"Digest": "sha256:/{s/.*"\(sha256:[0-9a-f]*\)".*/digest=\1/p;q;}'
+    sed -n 's/^ \{1,12\}"Digest": "\(sha256:[0-9a-f]*\)".*/digest=\1/p; s/^ \{1,12\}"Architecture": "\([a-z0-9]*\)".*/architecture=\1/p'
   [[ -n $was_there ]] || podman rmi "$id" >/dev/null 2>&1 </dev/null || true
 }

@@ -1,9 +1,7 @@
-temporary=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p') || true
-temporary=${temporary:-${TMPDIR:-/var/tmp}}
-available=$(free_space "$temporary" 2>/dev/null || echo 0)
-((available >= space_needed)) ||
-  say "warning: podman unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
-    "if the pull fails, set graphroot in ~/.config/containers/storage.conf to a larger folder"
+{% include "lib/podman/runtime_folder.sh" %}
+store=$(podman info --format=json 2>/dev/null | sed -n 's/^ *"graphRoot": "\(.*\)",\{0,1\}$/\1/p') || true
+[[ -z $store ]] || add_place 'graphroot (in ~/.config/containers/storage.conf)' "$store"
+add_place TMPDIR "${TMPDIR:-/var/tmp}"
 
 # The user's own login serves where it covers the registry; else the key. Where the first is set, podman reads no other.
 credentials=("${REGISTRY_AUTH_FILE:-${DOCKER_CONFIG:+$DOCKER_CONFIG/config.json}}")

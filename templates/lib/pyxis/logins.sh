@@ -1,8 +1,11 @@
-temporary=${ENROOT_TEMP_PATH:-${TMPDIR:-/tmp}}
-available=$(free_space "$temporary" 2>/dev/null || echo 0)
-((available >= space_needed)) ||
-  say "warning: enroot unpacks in $temporary, where $available MiB are free and about $space_needed MiB will be used;" \
-    "if the import fails, set ENROOT_TEMP_PATH to a larger folder"
+# enroot_place VARIABLE DEFAULT: what the environment does not say may stand in the site's file; expressions are not known here.
+enroot_place() {
+  local of_site
+  of_site=$(sed -n "s/^$1[[:blank:]=]*//p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null | head -n 1) || true
+  [[ -z ${!1-} && $of_site == *[\$\`]* ]] || add_place "$1" "${!1:-${of_site:-$2}}"
+}
+enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}"
+enroot_place ENROOT_CACHE_PATH "${XDG_CACHE_HOME:-${HOME-}/.cache}/enroot"
 
 # The user's own enroot login serves where it covers the registry; else the key.
 credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials

@@ -1,9 +1,8 @@
 # What enroot's words on image $1 mean, as far as that is known.
 reason_of_failure() {
   local words=$private/words-$1 login=${image_logins[$1]}
-  if grep -Eqi 'no space left|quota exceeded|write failed' "$words"; then
-    printf 'there is no space left: %s MiB are free in %s, %s MiB in %s, where enroot unpacks' \
-      "$(free_space "$stage_path")" "$stage_path" "$(free_space "$temporary")" "$temporary"
+  if grep -Eqi 'no space left|quota exceeded|write failed|wrote only [0-9]+ of' "$words"; then
+    no_space_left
   elif grep -Eq '40[13] ?(Unauthorized|Forbidden)|error code: 40[13]' "$words" ||
     # What is last of enroot 4 where a registry with HTTP's plain logins refuses.
     grep -v '^srun: ' "$words" | tail -n 1 | grep -Eq 'Authenticating with user|Using credentials'; then
@@ -13,6 +12,8 @@ reason_of_failure() {
     else
       printf '%s does not take the key in NGC_API_KEY: it is wrong, has ended, or may not pull this image' "$login"
     fi
+  elif grep -Eq '429 ?Too|error code: 429' "$words"; then
+    printf 'the registry takes no more pulls for now: wait, or add a login for it to %s' "$credentials"
   elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
     printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
