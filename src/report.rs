@@ -24,7 +24,7 @@ use crate::percentile::Percentile;
 use crate::plain::{counted, listed, plain, plain_json, plain_lines};
 use crate::results::{
     Change, Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric,
-    Point, Run, RunId, RunImage, Statistic, Statistics, Summary, Tokens, Verdict,
+    Point, Run, RunId, RunImage, Statistic, Statistics, Summary, Superseded, Tokens, Verdict,
     use_case_in_words,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
@@ -256,7 +256,8 @@ impl<'a> Report<'a> {
     /// either run, and for each metric that is compared its value before, its value
     /// after and the relative change, where 0.1 is ten percent more. Verdict, caveat and whether it is too short
     /// stand there for both sides, and behind them what a gate says of each metric that it judges (`…_gate`) and of all
-    /// together (`gate`).
+    /// together (`gate`). Where there are points in whose place later ones are compared ([`Superseded`]), `superseded_by` has
+    /// the paths of these.
     ///
     /// ```
     /// use nim_slurm::Report;
@@ -296,7 +297,8 @@ impl<'a> Report<'a> {
     /// `line`.
     ///
     /// Against an earlier run, `against` has the relative `changes` of each point, the points that are `only_before` and
-    /// `only_after`, those `not_compared` (`path`, `is_before`, and what is `unknown` of it), the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
+    /// `only_after`, those `not_compared` (`path`, `is_before`, and what is `unknown` of it), those `superseded` (`path`, `by`,
+    /// `is_before` and `is_open`, as [`Superseded`] has them), the `differences` of both (`what`, `before`, `after`), and with a gate what it says, as [`Gated`]
     /// has it: `gate`.
     ///
     /// ```
@@ -976,6 +978,7 @@ fn missing(comparison: &Comparison<'_>) -> Vec<String> {
             ));
         }
     }
+    lines.extend(superseded(comparison));
     let mut alike: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
     for it in comparison.not_compared() {
         let key = (!it.is_before(), it.unknown());
@@ -998,6 +1001,49 @@ fn missing(comparison: &Comparison<'_>) -> Vec<String> {
         );
     }
     lines
+}
+
+/// The points in whose place later ones are compared: of each job that was named, and of all others together.
+fn superseded(comparison: &Comparison<'_>) -> Vec<String> {
+    let mut alike: BTreeMap<_, Vec<&Superseded<'_>>> = BTreeMap::new();
+    for it in comparison.superseded() {
+        let jobs = it.is_open().then(|| [it.point(), it.by()].map(job_of));
+        alike.entry((!it.is_before(), jobs)).or_default().push(it);
+    }
+    let line = |((is_after, named), points): (&(bool, Option<_>), &Vec<&Superseded<'_>>)| {
+        let own: BTreeSet<_> = points.iter().flat_map(|it| ids(it.point())).collect();
+        let others: BTreeSet<_> = points.iter().flat_map(|it| ids(it.by())).collect();
+        format!(
+            "not compared, of the {} run: {}{}, since {}{} measured the same later{}",
+            if *is_after { "later" } else { "earlier" },
+            counted(points.len(), "point"),
+            jobs_in_words(" of ", &own),
+            jobs_in_words("", &others),
+            if others.is_empty() { "another" } else { "" },
+            match (named, is_after) {
+                (Some(_), true) => "; compare each of them alone, with --job",
+                _ => "",
+            }
+        )
+    };
+    alike.iter().map(line).collect()
+}
+
+/// The jobs that measured a point, in their order.
+fn ids(point: &Point) -> impl Iterator<Item = ((u64, u64), &str)> {
+    let jobs = point.runs().iter().filter_map(Point::run);
+    jobs.map(|job| (job.numbers(), job.as_str()))
+}
+
+/// Words, and behind them the jobs, or how many they are; nothing where there are none.
+fn jobs_in_words(words: &str, jobs: &BTreeSet<((u64, u64), &str)>) -> String {
+    let names: Vec<&str> = jobs.iter().map(|(_, name)| *name).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [own] => format!("{words}job {own}"),
+        [_, _, _, _, ..] => format!("{words}{} jobs", names.len()),
+        several => format!("{words}jobs {}", listed(several)),
+    }
 }
 
 /// The folders of points, by name; the first of many.

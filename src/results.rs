@@ -58,7 +58,7 @@ use crate::manifest::PointRow;
 
 pub(crate) use self::capacity::limits as capacity_limits;
 pub use self::capacity::{Capacity, Probe, ProbeVerdict};
-pub use self::comparison::{Change, Comparison, NotCompared};
+pub use self::comparison::{Change, Comparison, NotCompared, Superseded};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::failed_search::FailedSearch;
@@ -96,6 +96,8 @@ pub struct Run {
     points: Vec<Point>,
     manifests: Vec<Manifest>,
     problems: Vec<ReadProblem>,
+    /// Whether somebody named the jobs of all its points.
+    names_jobs: bool,
 }
 
 /// A results folder that cannot be read at all.
@@ -148,7 +150,8 @@ impl Run {
     /// Reads the points that these jobs finished; an array's are those of its tasks,
     /// too.
     ///
-    /// A point whose folder does not name its job is left out.
+    /// A point whose folder does not name its job is left out. A [`Comparison`] says of each point of these jobs
+    /// whether it is compared, and a [`Gate`] cannot tell where one is not ([`Superseded::is_open`]).
     ///
     /// # Errors
     ///
@@ -168,7 +171,11 @@ impl Run {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
-        Self::read_where(path.as_ref(), |run| is_of(jobs, run))
+        let run = Self::read_where(path.as_ref(), |run| is_of(jobs, run))?;
+        Ok(Self {
+            names_jobs: true,
+            ..run
+        })
     }
 
     /// Reads the points that these jobs did not finish: what
@@ -225,6 +232,7 @@ impl Run {
             points: found.points,
             manifests: found.manifests,
             problems: found.problems,
+            names_jobs: false,
         })
     }
 
@@ -309,6 +317,7 @@ impl Run {
             path: self.path.clone(),
             manifests: self.manifests.iter().filter(measured).cloned().collect(),
             problems: self.problems.clone(),
+            names_jobs: self.names_jobs,
             points,
         }
     }

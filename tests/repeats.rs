@@ -794,3 +794,123 @@ fn models_that_are_not_there_are_refused() {
         "{said}"
     );
 }
+
+/// Job 1, and in the same folder job 2 at half its speed, and job 3 as fast, each with another fingerprint.
+fn jobs_in_turn() -> Results {
+    let results = Results::new();
+    for (job, share) in [(1, 1.0), (2, 0.5), (3, 1.0)] {
+        for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+            let name = format!("m_4_8_chat_128_128{again}_{job}");
+            results.point(&name, 1000.0 * share * noise, 100.0 / noise);
+        }
+        results.job(job, &format!(r#""fingerprint": "print-{job}""#));
+    }
+    results
+}
+
+/// A gate passes no job that somebody named, and that a later one hides.
+#[test]
+fn a_gate_tells_of_each_job_that_is_named() {
+    let results = jobs_in_turn();
+    let gate = |arguments: &[&str], code| {
+        let gate = ["--against", "1", "--gate", "throughput 5%"];
+        said(
+            &[&[results.path().as_str()], &gate[..], arguments].concat(),
+            code,
+        )
+    };
+    let words =
+        "not compared, of the later run: 1 point of job 2, since job 3 measured the same later";
+    let alone = "; compare each of them alone, with --job";
+    let named = ["--job", "2,3"];
+    let with = |format| [&named[..], &["--format", format]].concat();
+    let table = gate(&named, 4).replace("\n    ", " ");
+    for words in [
+        &format!("{words}{alone}"),
+        "gate: cannot tell (throughput 5%; 0 worse, 0 better, 1 equal, 0 cannot tell), and 1 point of a job that was named is not compared",
+    ] {
+        assert!(table.contains(words), "no {words:?} in {table}");
+    }
+    for format in ["markdown", "html"] {
+        let text = gate(&with(format), 4);
+        assert!(text.contains(&format!("{words}{alone}")), "{text}");
+    }
+    let xml = gate(&with("junit"), 4);
+    let skipped = "concurrency 8, job 2\" name=\"all\"><skipped message=\"not compared: job 3 measured the same later\"/>";
+    assert!(
+        xml.contains(skipped) && xml.contains("skipped=\"1\""),
+        "{xml}"
+    );
+    let csv = gate(&with("csv"), 4);
+    let rows: Vec<_> = csv.lines().collect();
+    assert!(
+        rows[0].ends_with(",superseded_by,output_token_throughput_avg_tokens_per_s_gate,gate"),
+        "{csv}"
+    );
+    assert!(rows[1].ends_with(",,equal,cannot_tell"), "{csv}");
+    assert!(
+        rows[2].ends_with("m_4_8_chat_128_128_3,,cannot_tell"),
+        "{csv}"
+    );
+    let json: Value = serde_json::from_str(&gate(&with("json"), 4)).unwrap();
+    let other = &json["against"]["superseded"][0];
+    assert!(other["path"].as_str().unwrap().ends_with("_2"), "{other}");
+    assert!(other["by"].as_str().unwrap().ends_with("_3"), "{other}");
+    assert_eq!(
+        (&other["is_before"], &other["is_open"]),
+        (&false.into(), &true.into())
+    );
+
+    gate(&["--job", "2"], 3);
+    gate(&["--job", "3"], 0);
+    // Nobody named job 2: it is said, and no more.
+    let table = gate(&[], 0).replace("\n    ", " ");
+    assert!(table.contains(&format!("{words}\n")), "{table}");
+    // Without a gate, too.
+    let table = said(
+        &[results.path().as_str(), "--against", "1", "--job", "2,3"],
+        0,
+    );
+    assert!(table.replace("\n    ", " ").contains(words), "{table}");
+}
+
+/// What was too short is not asked for once another job measured it in the same way for longer.
+#[test]
+fn a_job_that_measured_again_for_longer_has_the_place_of_one_that_is_named() {
+    let results = jobs_in_turn();
+    for again in ["", "_r2", "_r3"] {
+        let requests = |job, seconds: u64| {
+            let folder = results
+                .path()
+                .join(format!("m_4_8_chat_128_128{again}_{job}"));
+            let record = |number: u64| {
+                let start = number * seconds * 1_000_000_000 / 250;
+                let end = start + 10_000_000;
+                format!(
+                    r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {end}, "benchmark_phase": "profiling", "was_cancelled": false}}, "metrics": {{"request_latency": {{"value": 10, "unit": "ms"}}}}, "error": null}}"#
+                )
+            };
+            let lines: Vec<_> = (1..=250).map(record).collect();
+            fs::rename(
+                folder.join("profile_export_genai_perf.json"),
+                folder.join("profile_export_aiperf.json"),
+            )
+            .unwrap();
+            fs::write(folder.join("profile_export.jsonl"), lines.join("\n") + "\n").unwrap();
+            fs::write(
+                folder.join("measurement.txt"),
+                format!("requests={seconds}\n"),
+            )
+            .unwrap();
+        };
+        requests(1, 60);
+        requests(2, 5);
+        requests(3, 60);
+    }
+    results.job(2, r#""fingerprint": "print-3""#);
+    let arguments = ["--against", "1", "--job", "2,3", "--gate", "throughput 5%"];
+    let table = said(&[&[results.path().as_str()], &arguments[..]].concat(), 0);
+    let words =
+        "not compared, of the later run: 1 point of job 2, since job 3 measured the same later\n";
+    assert!(table.replace("\n    ", " ").contains(words), "{table}");
+}

@@ -10,7 +10,7 @@ use crate::percentile::Percentile;
 use crate::plain::plain;
 use crate::results::{
     Change, Comparison, Energy, Figures, GateOutcome, Gated, Metric, NoEnergy, NotCompared, Point,
-    Requests, RunId, Statistic, Tokens,
+    Requests, RunId, Statistic, Superseded, Tokens,
 };
 
 pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
@@ -366,10 +366,23 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>, statistic: Statisti
             .filter(move |it| it.is_before() == is_before)
             .map(NotCompared::point)
     };
+    let superseded = |is_before| {
+        let points = comparison.superseded().iter();
+        points
+            .filter(move |it| it.is_before() == is_before)
+            .map(Superseded::point)
+    };
+    let by: BTreeMap<_, _> = comparison
+        .superseded()
+        .iter()
+        .map(|it| (std::ptr::from_ref(it.point()), it.by()))
+        .collect();
     let only_before = comparison.only_before().iter().copied();
-    let only_before = only_before.chain(not_compared(true));
+    let only_before = only_before
+        .chain(superseded(true))
+        .chain(not_compared(true));
     let new = comparison.only_after().iter().copied();
-    let new = new.chain(not_compared(false));
+    let new = new.chain(superseded(false)).chain(not_compared(false));
     let both = comparison.changes().iter().map(Change::after);
     let mut rows = Rows::of(&both.chain(only_before.clone()).chain(new.clone()));
     rows.point_header();
@@ -381,6 +394,7 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>, statistic: Statisti
     for name in ["verdict", "is_too_short", "caveat"] {
         rows.cells(["before", "after"].map(|which| format!("{name}_{which}")));
     }
+    rows.cells((!by.is_empty()).then_some("superseded_by"));
     let gated = report.gated(comparison);
     let outcomes = gated.as_ref().map(Outcomes::of);
     if let Some(outcomes) = &outcomes {
@@ -419,6 +433,12 @@ fn changes(report: &Report<'_>, comparison: &Comparison<'_>, statistic: Statisti
         }
         for point in both {
             rows.text_cell(point.and_then(Point::caveat).as_deref());
+        }
+        if !by.is_empty() {
+            let other = after
+                .or(before)
+                .and_then(|own| by.get(&std::ptr::from_ref(own)));
+            rows.text_cell(other.map(|other| other.path().as_str()));
         }
         if let Some(outcomes) = &outcomes {
             for (metric, _) in &outcomes.columns {

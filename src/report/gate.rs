@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, another_measurement, missing, percent, title_of};
+use super::{Report, another_measurement, job_of, missing, percent, title_of};
 use crate::plain::{counted, listed};
 use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Unit};
 
@@ -86,6 +86,16 @@ pub(super) fn summary(report: &Report<'_>, gated: &Gated<'_>) -> String {
             let _ = write!(text, ", and {} cannot be compared", counted(count, "point"));
         }
     }
+    match gated.superseded().len() {
+        0 => {}
+        1 => text.push_str(", and 1 point of a job that was named is not compared"),
+        count => {
+            let _ = write!(
+                text,
+                ", and {count} points of jobs that were named are not compared"
+            );
+        }
+    }
     text
 }
 
@@ -149,32 +159,10 @@ pub(super) fn junit(report: &Report<'_>) -> String {
             );
             case(&mut cases, &verdict.point, &verdict.metric, result, &said);
         }
-        for words in gated
-            .missing()
-            .iter()
-            .map(|point| title_of(&comparison, point))
-        {
+        for (point, said) in untold(&comparison, &gated) {
             tests += 1;
             skipped += 1;
-            case(
-                &mut cases,
-                &words,
-                "all",
-                Some("skipped"),
-                "only the earlier results have it",
-            );
-        }
-        for it in gated.not_compared() {
-            tests += 1;
-            skipped += 1;
-            let said = format!("not compared: nothing tells {}", listed(it.unknown()));
-            case(
-                &mut cases,
-                it.point().path().as_str(),
-                "all",
-                Some("skipped"),
-                &said,
-            );
+            case(&mut cases, &point, "all", Some("skipped"), &said);
         }
         let differences = report.differences();
         let first = another_measurement(&differences);
@@ -191,6 +179,26 @@ pub(super) fn junit(report: &Report<'_>) -> String {
          {cases}<system-out>{words_of_all}</system-out>\n</testsuite>\n</testsuites>\n",
         xml(&gate)
     )
+}
+
+/// The points of which a gate can tell nothing, and why.
+fn untold(comparison: &Comparison<'_>, gated: &Gated<'_>) -> Vec<(String, String)> {
+    let missing = gated.missing().iter().map(|point| {
+        let words = "only the earlier results have it".to_owned();
+        (title_of(comparison, point), words)
+    });
+    let not_compared = gated.not_compared().iter().map(|it| {
+        let words = format!("not compared: nothing tells {}", listed(it.unknown()));
+        (it.point().path().to_string(), words)
+    });
+    let superseded = gated.superseded().iter().map(|it| {
+        let [own, other] = [it.point(), it.by()].map(job_of);
+        let title = title_of(comparison, it.point());
+        let words = format!("not compared: job {other} measured the same later");
+        (format!("{title}, job {own}"), words)
+    });
+    let all = missing.chain(not_compared).chain(superseded);
+    all.collect()
 }
 
 fn case(cases: &mut String, point: &str, metric: &str, result: Option<&str>, said: &str) {

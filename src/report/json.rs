@@ -10,9 +10,9 @@ use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
 use crate::recipe::SearchedLoad;
 use crate::results::{
-    Capacity, Change, Difference, Energy, Gate, GateOutcome, Gated, GatedChange, GpuMetric, Group,
-    Limits, Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict, ReadProblem, Requests, Run,
-    RunId, Statistics, Throttle, Tokens, Tool, Verdict,
+    Capacity, Change, Comparison, Difference, Energy, Gate, GateOutcome, Gated, GatedChange,
+    GpuMetric, Group, Limits, Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict,
+    ReadProblem, Requests, Run, RunId, Statistics, Throttle, Tokens, Tool, Verdict,
 };
 
 #[derive(Serialize)]
@@ -222,6 +222,7 @@ struct AgainstRow<'a> {
     only_before: Vec<&'a str>,
     only_after: Vec<&'a str>,
     not_compared: Vec<NotComparedRow<'a>>,
+    superseded: Vec<SupersededRow<'a>>,
     differences: Vec<Difference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<GateRow>,
@@ -232,7 +233,17 @@ struct AgainstRow<'a> {
 struct NotComparedRow<'a> {
     path: &'a str,
     is_before: bool,
-    unknown: &'a [&'static str],
+    unknown: Vec<&'static str>,
+}
+
+/// A point in whose place a later one is compared.
+#[derive(Serialize)]
+struct SupersededRow<'a> {
+    path: &'a str,
+    by: &'a str,
+    is_before: bool,
+    /// Whether a gate cannot tell because of it.
+    is_open: bool,
 }
 
 #[derive(Serialize)]
@@ -291,34 +302,49 @@ pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
             .collect(),
         runs: run.manifests(),
         limits: report.common().and_then(limits_row),
-        against: comparison.as_ref().map(|comparison| AgainstRow {
-            changes: comparison
-                .changes()
-                .iter()
-                .map(|change| change_row(report, change))
-                .collect(),
-            only_before: paths(comparison.only_before()),
-            only_after: paths(comparison.only_after()),
-            not_compared: comparison
-                .not_compared()
-                .iter()
-                .map(|it| NotComparedRow {
-                    path: it.point().path().as_str(),
-                    is_before: it.is_before(),
-                    unknown: it.unknown(),
-                })
-                .collect(),
-            differences: means.differences(),
-            gate: report
-                .gate
-                .zip(means.gated(comparison))
-                .map(|(gate, gated)| gate_row(gate, &gated)),
-            runs: report.before.map(Run::manifests).unwrap_or_default(),
-        }),
+        against: comparison
+            .as_ref()
+            .map(|comparison| against_row(report, means, comparison)),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("keys are texts");
     text.push('\n');
     text
+}
+
+fn against_row<'a>(
+    report: &Report<'a>,
+    means: &Report<'_>,
+    comparison: &Comparison<'a>,
+) -> AgainstRow<'a> {
+    let changes = comparison.changes().iter();
+    let not_compared = comparison.not_compared().iter();
+    let superseded = comparison.superseded().iter();
+    AgainstRow {
+        changes: changes.map(|change| change_row(report, change)).collect(),
+        only_before: paths(comparison.only_before()),
+        only_after: paths(comparison.only_after()),
+        not_compared: not_compared
+            .map(|it| NotComparedRow {
+                path: it.point().path().as_str(),
+                is_before: it.is_before(),
+                unknown: it.unknown().to_vec(),
+            })
+            .collect(),
+        superseded: superseded
+            .map(|it| SupersededRow {
+                path: it.point().path().as_str(),
+                by: it.by().path().as_str(),
+                is_before: it.is_before(),
+                is_open: it.is_open(),
+            })
+            .collect(),
+        differences: means.differences(),
+        gate: report
+            .gate
+            .zip(means.gated(comparison))
+            .map(|(gate, gated)| gate_row(gate, &gated)),
+        runs: report.before.map(Run::manifests).unwrap_or_default(),
+    }
 }
 
 fn paths<'a>(points: &[&'a Point]) -> Vec<&'a str> {

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::Run;
+use super::measured::way;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
+use super::repeats::results_of;
 use crate::load::{Length, Load};
 use crate::plain::{listed, plain};
 use crate::slurm::RunId;
@@ -13,7 +15,8 @@ use crate::slurm::RunId;
 /// sequence length, concurrency and GPUs, of servers that measured it together the same
 /// one, and where either run has several models, the same model.
 ///
-/// Where a run has such a point more than once, its latest job's counts. A point of which nothing tells
+/// Where a run has such a point more than once, its latest job's counts, and [`superseded`](Self::superseded) names
+/// the others. A point of which nothing tells
 /// one of these is compared with none: [`not_compared`](Self::not_compared) names it.
 ///
 /// ```
@@ -42,6 +45,7 @@ pub struct Comparison<'a> {
     only_before: Vec<&'a Point>,
     only_after: Vec<&'a Point>,
     not_compared: Vec<NotCompared<'a>>,
+    superseded: Vec<Superseded<'a>>,
     names_models: bool,
 }
 
@@ -114,6 +118,68 @@ impl fmt::Display for NotCompared<'_> {
     }
 }
 
+/// A point that is compared with none, since a later one of the same run measured the same.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+/// # for job in [4710, 4711, 4712] {
+/// #     let point = folder.join(format!("llama-3-70b-instruct_4_25_chat_128_128_{job}"));
+/// #     std::fs::create_dir_all(&point)?;
+/// #     let file = "profile_export_genai_perf.json";
+/// #     std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), point.join(file))?;
+/// # }
+/// use nim_slurm::results::{Comparison, Run};
+///
+/// let before = Run::read_jobs(folder, &["4710".parse()?])?;
+/// let after = Run::read_jobs(folder, &["4711".parse()?, "4712".parse()?])?; // they measured the same point
+/// let comparison = Comparison::new(&before, &after);
+/// assert_eq!(comparison.changes().len(), 1);
+/// let other = comparison.superseded()[0];
+/// assert_eq!(other.point().run().unwrap().as_str(), "4711");
+/// assert_eq!(other.by().run().unwrap().as_str(), "4712");
+/// assert!(!other.is_before() && other.is_open()); // job 4711 was named, and is not compared
+///
+/// let after = Run::read_other_jobs(folder, &["4710".parse()?])?; // nobody named it
+/// assert!(!Comparison::new(&before, &after).superseded()[0].is_open());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Superseded<'a> {
+    point: &'a Point,
+    by: &'a Point,
+    is_before: bool,
+    is_open: bool,
+}
+
+impl<'a> Superseded<'a> {
+    /// The point.
+    #[must_use]
+    pub const fn point(&self) -> &'a Point {
+        self.point
+    }
+
+    /// The point that is compared in its place.
+    #[must_use]
+    pub const fn by(&self) -> &'a Point {
+        self.by
+    }
+
+    /// Whether it is one of the earlier run.
+    #[must_use]
+    pub const fn is_before(&self) -> bool {
+        self.is_before
+    }
+
+    /// Whether a [gate](super::Gate) cannot tell because of it: its job was [named](Run::read_jobs), and the other run has
+    /// this point, too. It is not where the same job measured it again, or another one in the same way for longer,
+    /// since this one was [too short](Point::is_too_short).
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.is_open
+    }
+}
+
 /// A point that both runs have.
 ///
 /// ```
@@ -148,7 +214,11 @@ impl<'a> Comparison<'a> {
     pub fn new(before: &'a Run, after: &'a Run) -> Self {
         let by_model = before.has_several_models() || after.has_several_models();
         let measurement = |point: &'a Point| measurement(point, by_model);
-        let (old, new) = (latest(before, by_model), latest(after, by_model));
+        let (old, old_others) = latest(before, by_model);
+        let (new, new_others) = latest(after, by_model);
+        let place_in = |points: &[&'a Point], point: &'a Point| {
+            points.binary_search_by(|other| measurement(other).cmp(&measurement(point)))
+        };
         let mut comparison = Self {
             changes: Vec::new(),
             only_before: Vec::new(),
@@ -156,10 +226,11 @@ impl<'a> Comparison<'a> {
             not_compared: NotCompared::of(before, true)
                 .chain(NotCompared::of(after, false))
                 .collect(),
+            superseded: Vec::new(),
             names_models: by_model,
         };
         for after in &new {
-            match old.binary_search_by(|before| measurement(before).cmp(&measurement(after))) {
+            match place_in(&old, after) {
                 Ok(place) => comparison.changes.push(Change {
                     before: old[place],
                     after,
@@ -167,14 +238,22 @@ impl<'a> Comparison<'a> {
                 Err(_) => comparison.only_after.push(after),
             }
         }
-        comparison.only_before = old
-            .iter()
-            .copied()
-            .filter(|before| {
-                new.binary_search_by(|after| measurement(after).cmp(&measurement(before)))
-                    .is_err()
-            })
-            .collect();
+        let only_before = old.iter().filter(|point| place_in(&new, point).is_err());
+        comparison.only_before = only_before.copied().collect();
+        for (run, others, other_side, is_before) in [
+            (before, old_others, &new, true),
+            (after, new_others, &old, false),
+        ] {
+            let superseded = others.into_iter().map(|(point, by)| Superseded {
+                point,
+                by,
+                is_before,
+                is_open: run.names_jobs
+                    && place_in(other_side, point).is_ok()
+                    && !is_measured_again(run, point, by),
+            });
+            comparison.superseded.extend(superseded);
+        }
         comparison
     }
 
@@ -199,6 +278,12 @@ impl<'a> Comparison<'a> {
     #[must_use]
     pub fn only_after(&self) -> &[&'a Point] {
         &self.only_after
+    }
+
+    /// The points of either run in whose place a later one is compared: those of the earlier run first.
+    #[must_use]
+    pub fn superseded(&self) -> &[Superseded<'a>] {
+        &self.superseded
     }
 
     /// The points of either run that are compared with none, since nothing tells what they measured: those of
@@ -266,12 +351,11 @@ fn unknown(point: &Point) -> Vec<&'static str> {
     unknown.map(|(what, _)| what).collect()
 }
 
-/// The known points in the order of [`measurement`], each once.
-fn latest(run: &Run, by_model: bool) -> Vec<&Point> {
+/// The known points in the order of [`measurement`], each once, and all others with the one that counts.
+fn latest(run: &Run, by_model: bool) -> (Vec<&Point>, Vec<(&Point, &Point)>) {
     let measurement = |point| measurement(point, by_model);
-    let mut points: Vec<_> = run
-        .points()
-        .iter()
+    let points = run.points().iter();
+    let mut points: Vec<_> = points
         .filter(|point| measurement(point).is_some())
         .collect();
     // Of means, the last of their runs counts.
@@ -280,8 +364,28 @@ fn latest(run: &Run, by_model: bool) -> Vec<&Point> {
         let by_measurement = measurement(a).cmp(&measurement(b));
         by_measurement.then_with(|| job(a).cmp(&job(b)))
     });
-    points.reverse();
-    points.dedup_by(|a, b| measurement(a) == measurement(b));
-    points.reverse();
-    points
+    let (mut latest, mut others) = (Vec::new(), Vec::new());
+    for same in points.chunk_by(|a, b| measurement(a) == measurement(b)) {
+        if let Some((last, earlier)) = same.split_last() {
+            latest.push(*last);
+            others.extend(earlier.iter().map(|point| (*point, *last)));
+        }
+    }
+    (latest, others)
+}
+
+/// Whether a point has the other's place by right: of the same jobs, or of others that measured in the same way for longer.
+fn is_measured_again(run: &Run, point: &Point, by: &Point) -> bool {
+    let job = |point: &'_ Point| {
+        (
+            point.run().map(RunId::numbers),
+            results_of(point).to_owned(),
+        )
+    };
+    let jobs: Vec<_> = by.runs().iter().map(job).collect();
+    if point.runs().iter().all(|run| jobs.contains(&job(run))) {
+        return true;
+    }
+    let is_longer = point.is_too_short() == Some(true) && by.is_too_short() == Some(false);
+    is_longer && way(run, point).is_some_and(|own| Some(own) == way(run, by))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::comparison::{Change, Comparison, NotCompared};
+use super::comparison::{Change, Comparison, NotCompared, Superseded};
 use super::metric::{Metric, Statistic};
 use super::point::Point;
 use super::student::upper_quantile;
@@ -163,6 +163,12 @@ impl Gate {
                 .filter(|it| it.is_before())
                 .cloned()
                 .collect(),
+            superseded: comparison
+                .superseded()
+                .iter()
+                .filter(|it| it.is_open())
+                .copied()
+                .collect(),
         }
     }
 }
@@ -223,6 +229,7 @@ impl fmt::Display for GateOutcome {
 /// assert_eq!((gated.outcome(), gated.exit_code()), (GateOutcome::CannotTell, 4));
 /// assert!(gated.changes().is_empty() && gated.missing().is_empty());
 /// assert_eq!(gated.not_compared().len(), 6); // folders that somebody named by hand
+/// assert!(gated.superseded().is_empty());
 /// assert_eq!(gated.confidence(), 0.95);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -231,6 +238,7 @@ pub struct Gated<'a> {
     changes: Vec<GatedChange<'a>>,
     missing: Vec<&'a Point>,
     not_compared: Vec<NotCompared<'a>>,
+    superseded: Vec<Superseded<'a>>,
 }
 
 impl<'a> Gated<'a> {
@@ -253,6 +261,13 @@ impl<'a> Gated<'a> {
         &self.not_compared
     }
 
+    /// The points of jobs that were named, in whose place those of others are judged
+    /// ([`Superseded::is_open`]): of these, nothing can be told, either.
+    #[must_use]
+    pub fn superseded(&self) -> &[Superseded<'a>] {
+        &self.superseded
+    }
+
     /// The confidence in all that is said together: in each verdict, and in each end of an interval, which a change is beyond
     /// in no more than the rest of the cases.
     #[must_use]
@@ -270,6 +285,7 @@ impl<'a> Gated<'a> {
         } else if has(GateOutcome::CannotTell)
             || !self.missing.is_empty()
             || !self.not_compared.is_empty()
+            || !self.superseded.is_empty()
             || self.changes.is_empty()
         {
             GateOutcome::CannotTell

@@ -156,6 +156,7 @@ impl Run {
             points: points.collect(),
             manifests: self.manifests.clone(),
             problems: self.problems.clone(),
+            names_jobs: self.names_jobs,
         }
     }
 
@@ -233,7 +234,7 @@ fn is_each_once(points: &[&Point]) -> bool {
 }
 
 /// The folder that a point's own lies in.
-fn results_of(point: &Point) -> &Utf8Path {
+pub(super) fn results_of(point: &Point) -> &Utf8Path {
     let own = match point.replica() {
         Some(_) => point.path().parent(),
         None => Some(point.path()),
