@@ -807,4 +807,15 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
         folder.write("profile_export_genai_perf.csv", table);
         assert_eq!(searched(results), expected, "{label} {length}");
     }
+    // Of the first, whose latencies are of gaps, requests tell what the table does not.
+    let table = "Metric,avg,p50\nInter Token Latency (ms),4.85,0.01\nNum Output Token,104,104\n";
+    folder.write("profile_export_genai_perf.csv", table.to_owned());
+    let run = Run::read(results).unwrap();
+    let point = &run.points()[0];
+    assert_eq!(point.value(Metric::InterTokenLatency, Statistic::P50), None);
+    for (limit, expected) in [(10.0, true), (4.0, false)] {
+        let limits = nim_slurm::results::Limits::new(Statistic::P50).inter_token_latency(limit);
+        let is_within = limits.verdict(point) == nim_slurm::results::Verdict::Within;
+        assert_eq!(is_within, expected, "{limit}");
+    }
 }

@@ -234,6 +234,41 @@ fn nanoseconds_of_24_05() {
     assert_eq!(Metric::TimeToFirstToken.unit(), Unit::Milliseconds);
 }
 
+/// The percentiles of 24.05 are of gaps between pieces, not of requests, and nothing tells its table from that of 24.06.
+#[test]
+fn of_the_inter_token_latency_of_24_05_only_the_mean_is_read() {
+    let with = |label: &str| {
+        let text = format!(
+            "Metric,avg,min,max,p99,p95,p90,p75,p50,p25\r\n\
+            Time To First Token (ns),24498745,1,2,3,4,5,6,7,8\r\n\
+            Inter Token Latency (ns),2012643,3386,3319467,3128007,2370852,2320549,2275436,2202372,2101756\r\n\
+            Num {label},512,512,512,512,512,512,512,512,512\r\n\
+            \r\n\
+            Metric,Value\r\n\
+            Output Token Throughput (per sec),86.75\r\n"
+        );
+        Results::new().put(CHAT, TABLE, text)
+    };
+    for (label, metric) in [
+        ("Output Token", Metric::OutputSequenceLength),
+        ("Input Token", Metric::InputSequenceLength),
+    ] {
+        let run = with(label).read();
+        let point = only(&run);
+        assert_eq!(point.value(metric, Statistic::P50), Some(512.0), "{label}");
+        let (_, itl) = point
+            .metrics()
+            .find(|(metric, _)| *metric == Metric::InterTokenLatency)
+            .unwrap();
+        assert!(
+            itl.iter().eq([(Statistic::Avg, 2_012_643.0 * 1e-6)]),
+            "{itl:?}"
+        );
+        let first = point.value(Metric::TimeToFirstToken, Statistic::P25);
+        assert_eq!(first, Some(8.0 * 1e-6));
+    }
+}
+
 #[test]
 fn what_is_not_there_is_absent() {
     let results = Results::new().put(CHAT, TABLE, table("N/A", "\"1,234.50\""));

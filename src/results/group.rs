@@ -437,7 +437,7 @@ impl Limits {
     fn verdict_of_one(&self, point: &Point) -> Verdict {
         let mut verdict = Verdict::Within;
         for (metric, limit) in self.iter() {
-            let value = point.value(metric, self.statistic);
+            let value = self.value(point, metric);
             match (self.judgement(point, metric, limit), value) {
                 (Some(Judgement::Above), Some(value)) => {
                     return Verdict::Exceeded {
@@ -458,9 +458,18 @@ impl Limits {
         verdict
     }
 
+    /// The tool's figure or, where it has none, that of the requests.
+    fn value(&self, point: &Point, metric: Metric) -> Option<f64> {
+        let of_requests = || {
+            let figures = point.requests()?.figures()?;
+            figures.metric(metric)?.get(self.statistic)
+        };
+        point.value(metric, self.statistic).or_else(of_requests)
+    }
+
     /// What is known of one limit; `None` without a figure.
     fn judgement(&self, point: &Point, metric: Metric, limit: f64) -> Option<Judgement> {
-        let value = point.value(metric, self.statistic)?;
+        let value = self.value(point, metric)?;
         let requests = point
             .requests()
             .filter(|all| all.values(metric).next().is_some());

@@ -137,6 +137,7 @@ impl Metric {
         match name {
             // 24.05's table, and AIPerf.
             "num_output_token" => Some(Self::OutputSequenceLength),
+            "num_input_token" => Some(Self::InputSequenceLength),
             "goodput" => Some(Self::RequestGoodput),
             _ => Self::ALL
                 .iter()

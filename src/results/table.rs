@@ -8,7 +8,7 @@
 //! ```
 
 use super::cell::{name_and_unit, number};
-use super::metric::{Statistic, Statistics};
+use super::metric::{Metric, Statistic, Statistics};
 use super::point::GpuMetric;
 use super::problem::quoted;
 use super::sink::Sink;
@@ -83,6 +83,8 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
     let mut rows = Rows::new(reader, bytes);
     let mut head = None;
     let mut seen = Seen::default();
+    // Or of 24.06.
+    let mut is_of_24_05 = false;
     while let Some((line, cells)) = rows.next() {
         let Some(cells) = cells else {
             sink.add_problem(Some(line), "is not a text in UTF-8");
@@ -96,6 +98,8 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
             head = Some(next);
         } else if let Some(head) = &head {
             seen.note_row();
+            let label = cells.get(head.label);
+            is_of_24_05 |= matches!(label, Some(&("Num Output Token" | "Num Input Token")));
             read_row(head, &cells, line, sink);
         } else {
             let message = format!(
@@ -107,6 +111,22 @@ fn read(reader: &mut csv_core::Reader, bytes: &[u8], sink: &mut Sink<'_>) {
     }
     if let Some(message) = seen.what_is_missing() {
         sink.add_problem(None, message);
+    }
+    if is_of_24_05 {
+        keep_mean_of_gaps(sink);
+    }
+}
+
+/// 24.05 writes an inter-token latency for each gap between two pieces of an answer, 24.06 one for each request. Their labels are
+/// alike, and of both the mean is that of the answers, or close to it.
+fn keep_mean_of_gaps(sink: &mut Sink<'_>) {
+    let metrics = &mut sink.content.metrics;
+    let mean = metrics
+        .get(Metric::InterTokenLatency)
+        .and_then(Statistics::avg);
+    if let Some(mean) = mean {
+        let mean = [(Statistic::Avg, mean)].into_iter().collect();
+        metrics.set(Metric::InterTokenLatency, mean);
     }
 }
 
