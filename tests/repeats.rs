@@ -532,6 +532,31 @@ fn one_run_can_only_say_that_it_cannot_tell() {
     }
 }
 
+/// With two decimals, 0.17 and 0.16 are as good as 0.165 twice.
+#[test]
+fn equal_runs_that_differ_from_the_others_are_rounded() {
+    let side = |requests: &str| {
+        let results = Results::new();
+        for again in ["", "_r2"] {
+            let folder = results.path().join(format!("m_4_1_chat_128_512{again}_7"));
+            fs::create_dir(&folder).unwrap();
+            let text = format!("Metric,Value\nRequest Throughput (per sec),{requests}\n");
+            fs::write(folder.join("profile_export_genai_perf.csv"), text).unwrap();
+        }
+        results
+    };
+    let before = side("0.17");
+    let gate = |requests: &str, code| {
+        let after = side(requests);
+        let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+        said(&[&arguments[..], &["--gate", "requests 5%"]].concat(), code).replace("\n    ", " ")
+    };
+    let text = gate("0.16", 4);
+    let words = "requests/s -5.9 %, runs 2, 2: the runs of each side have the same value: rounding hides their spread";
+    assert!(text.contains(words), "{text}");
+    assert!(gate("0.17", 0).contains("gate: equal"));
+}
+
 #[test]
 fn a_gate_that_cannot_be_asked_is_refused() {
     let results = side(1.0);

@@ -44,7 +44,8 @@ const WORDS: [(&str, Metric); 5] = [
 /// Each end of an interval is wrong with a probability of 0.05 over the number of comparisons
 /// (Bonferroni): if nothing got worse by more than its margin, the whole gate says "worse" at most
 /// once in 20 times, and far less often when nothing changed at all. One run on a side has no
-/// spread, so nothing can be told.
+/// spread, so nothing can be told. Nor can it where each side's runs have the same value, and another than the other side's:
+/// such values are rounded, as in a CSV with two decimals.
 ///
 /// ```
 /// use nim_slurm::results::{Gate, Metric};
@@ -505,7 +506,8 @@ fn is_better_when_higher(metric: Metric) -> bool {
 
 impl Change<'_> {
     /// The interval of the relative change, with a confidence of 0.95, by Welch's t-test on the logarithms of the
-    /// runs' values. `None` unless both sides have two [runs](Point::runs) or more.
+    /// runs' values. `None` unless both sides have two [runs](Point::runs) or more, and where rounding hides the runs' spread
+    /// ([`Gate`]).
     ///
     /// ```
     /// use nim_slurm::results::{Comparison, Metric, Run, Statistic};
@@ -554,13 +556,26 @@ impl Welch {
                 .ok_or("not each run has a value above 0")
         };
         let (before, after) = (logarithms(change.before())?, logarithms(change.after())?);
-        Ok(Self::new(&before, &after))
+        let welch = Self::new(&before, &after);
+        if welch.variances.iter().all(|own| *own <= 0.0) && welch.difference != 0.0 {
+            return Err("the runs of each side have the same value: rounding hides their spread");
+        }
+        Ok(welch)
     }
 
     /// Of two values or more on each side.
     fn new(before: &[f64], after: &[f64]) -> Self {
         let count = |values: &[f64]| u32::try_from(values.len()).unwrap_or(u32::MAX);
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / f64::from(count(values));
+        let mean = |values: &[f64]| {
+            // A sum of equal values may be off by a bit.
+            if values
+                .iter()
+                .all(|value| value.total_cmp(&values[0]).is_eq())
+            {
+                return values[0];
+            }
+            values.iter().sum::<f64>() / f64::from(count(values))
+        };
         let variance = |values: &[f64]| {
             let middle = mean(values);
             let squares = values.iter().map(|value| (value - middle).powi(2));
