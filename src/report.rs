@@ -478,29 +478,22 @@ impl<'a> Report<'a> {
             .filter(|(_, verdict)| matches!(verdict, Verdict::CannotTell { .. }))
             .map(|(point, _)| *point)
             .collect();
-        let statistic = limits.statistic();
-        let reason = match statistic.percentile() {
-            Some(percentile) if unsure.iter().all(|point| point.is_weak(statistic)) => format!(
-                "too few requests (a {percentile} takes {} or more); measure with sweep.percentile = \"{percentile}\"",
-                percentile.requests_needed(0)
-            ),
-            Some(_) => {
-                "too few requests, or too near to a limit; measure with a larger sweep.min_requests"
-                    .to_owned()
-            }
-            None => "their runs do not agree; measure with a larger sweep.repeat".to_owned(),
-        };
+        let reason = || why_unsure(&limits, &unsure);
         let is_unknown = |(_, verdict): &(_, Verdict)| matches!(verdict, Verdict::Unknown { .. });
         Some(match unsure.len() {
             0 if judged.is_empty() => "no point is to be trusted: see the problems".to_owned(),
             0 if judged.iter().any(is_unknown) => "no point is known to keep the limits".to_owned(),
             0 => "no point keeps the limits".to_owned(),
             all if all == judged.len() => {
-                format!("it cannot be told of any point whether it keeps the limits: {reason}")
+                format!(
+                    "it cannot be told of any point whether it keeps the limits: {}",
+                    reason()
+                )
             }
             some => format!(
-                "no point is known to keep the limits; of {} it cannot be told: {reason}",
-                counted(some, "point")
+                "no point is known to keep the limits; of {} it cannot be told: {}",
+                counted(some, "point"),
+                reason()
             ),
         })
     }
@@ -591,6 +584,76 @@ impl Column {
             figure => figure.unwrap_or_else(|| "-".to_owned()),
         }
     }
+}
+
+/// Runs of which some keep the limits, and some do not.
+const DIVIDED: &str = "runs of the same point are on both sides of a limit";
+
+/// Why it cannot be told of these points whether they keep their limits, and what would help.
+fn why_unsure(limits: &Limits, points: &[&Point]) -> String {
+    let is_divided = |point: &&&Point| limits.divides_runs_of(point).is_some();
+    let divided = points.iter().filter(is_divided).count();
+    let statistic = limits.statistic();
+    let few = match statistic.percentile() {
+        Some(percentile) if points.iter().all(|point| point.is_weak(statistic)) => format!(
+            "too few requests (a {percentile} takes {} or more); measure with sweep.percentile = \"{percentile}\"",
+            percentile.requests_needed(0)
+        ),
+        _ => "too few requests, or too near to a limit; measure with a larger sweep.min_requests"
+            .to_owned(),
+    };
+    if divided == 0 {
+        few
+    } else if divided == points.len() {
+        DIVIDED.to_owned()
+    } else {
+        format!("{DIVIDED}, or {few}")
+    }
+}
+
+/// That its runs are on both sides of a limit.
+fn divided(report: &Report<'_>, point: &Point) -> Option<String> {
+    let metric = report.limits_of(point).divides_runs_of(point)?;
+    let label = metric.label();
+    Some(format!(
+        "its runs are on both sides of the limit on {label}"
+    ))
+}
+
+/// What is to be said of a point beside its figures.
+fn remarks(report: &Report<'_>, point: &Point) -> Vec<String> {
+    let remarks = [
+        divided(report, point),
+        unsteady(point),
+        out_of_cache(point),
+        counted_by_server(point),
+        goodput(point),
+    ];
+    remarks.into_iter().flatten().collect()
+}
+
+/// The requests in a second that kept the limits which the tool was told.
+fn goodput(point: &Point) -> Option<String> {
+    let goodput = point.value(Metric::RequestGoodput, Statistic::Avg)?;
+    Some(format!("goodput {} requests/s", figure(goodput)))
+}
+
+/// How many requests a point has; of runs that have others, the fewest and the most.
+fn requests_of(point: &Point) -> String {
+    let counts = || point.runs().iter().filter_map(Point::request_count);
+    match (counts().min(), counts().max()) {
+        (Some(fewest), Some(most)) if fewest < most => format!("{fewest}-{most}"),
+        (fewest, _) => number_or_dash(fewest),
+    }
+}
+
+/// Where a row is from: its job and server or, where no job is known, its folder.
+fn origin_of(report: &Report<'_>, point: &Point) -> String {
+    let origin = match point.run() {
+        Some(_) => job_of(point),
+        None => place_of(report.run, point),
+    };
+    origin + &server_of(point)
 }
 
 /// What `^` stands for, where it is used.

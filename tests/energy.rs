@@ -288,8 +288,8 @@ fn reports_say_energy_and_cost() {
     assert_eq!(page.matches("<th>concurrency</th>").count(), 2, "{page}");
     let markdown = report.clone().with_price(2.5).to_markdown();
     for words in [
-        "| requests/s | cost/M output | cost/M input | cost/M total |  |\n",
-        " | 6.81 | 6.81 | 3.41 | too short: measured for 5.0 s |\n",
+        "| requests/s | cost/M output | cost/M input | cost/M total | job |  |\n",
+        " | 6.81 | 6.81 | 3.41 | 4711 | too short: measured for 5.0 s |\n",
         "cost/M: of a million tokens, for 2.5 per GPU and hour",
     ] {
         assert!(markdown.contains(words), "{words}: {markdown}");

@@ -45,6 +45,21 @@ impl Results {
     }
 }
 
+/// A use case has points of several GPUs and jobs, so the load alone does not say which is the best.
+#[test]
+fn the_best_point_is_told_from_others_of_its_load() {
+    let results = Results::new();
+    results.sweep("llama", 4, 1, 1.0);
+    let best = |results: &Results| {
+        let page = Report::new(&results.read()).to_html();
+        between(&page, "<p>Highest throughput: ", ".</p>").to_owned()
+    };
+    assert_eq!(best(&results), "3902.4 tokens/s at concurrency 64");
+    results.sweep("llama", 8, 2, 0.5);
+    let both = "7804.9 tokens/s at concurrency 64, 8 GPUs, job 2";
+    assert_eq!(best(&results), both);
+}
+
 /// The charts of a page, each as its drawing.
 fn charts(page: &str) -> Vec<&str> {
     let figures = page.split("<figure>").skip(1);

@@ -174,6 +174,80 @@ fn a_point_keeps_a_limit_when_all_its_runs_do() {
     assert_eq!(point.request_count(), Some(250));
 }
 
+/// More runs or requests would not bring together what is on both sides of a limit.
+#[test]
+fn runs_on_both_sides_of_a_limit_are_said_to_be_so() {
+    let results = three_runs();
+    let run = results.read();
+    let limits = |statistic, limit| Limits::new(statistic).time_to_first_token(limit);
+    let report = |limits| Report::new(&run).with_limits(limits);
+    let at_most_39 = report(limits(Statistic::Avg, 39.0)).to_table();
+    assert!(
+        at_most_39.contains("\nno point keeps the limits\n"),
+        "{at_most_39}"
+    );
+    let other = results.path().join("m_4_1_chat_128_128_7");
+    fs::remove_dir_all(other).unwrap();
+    let run = results.read();
+    let words = "t cannot be told of any point whether it keeps the limits: runs of the same point are on both sides of a limit";
+    let note = "its runs are on both sides of the limit on TTFT";
+    // The p95 of 250 requests is twice the mean here.
+    for limits in [limits(Statistic::Avg, 100.0), limits(Statistic::P95, 200.0)] {
+        let report = Report::new(&run).with_limits(limits);
+        let json: Value = serde_json::from_str(&report.to_json()).unwrap();
+        let none = &json["use_cases"][0]["none_within_limits"];
+        assert_eq!(none, &format!("i{words}"));
+        let (table, markdown) = (report.to_table(), report.to_markdown());
+        let page = report.to_html();
+        let legend = "\n= cannot tell: runs of the same point are on both sides of a limit\n";
+        for words in [legend, &format!("\n    {note}\n")] {
+            assert!(table.contains(words), "no {words:?} in {table}");
+        }
+        assert!(
+            !table.contains("too few") && !table.contains("sweep."),
+            "{table}"
+        );
+        assert!(
+            markdown.contains(&format!("cannot tell; unstable; {note} |\n")),
+            "{markdown}"
+        );
+        assert!(
+            page.contains(note) && page.contains(&format!("<p>I{words}.</p>")),
+            "{page}"
+        );
+    }
+}
+
+/// The fewest of 20, 500 and 500 requests are not what all runs have.
+#[test]
+fn runs_with_other_numbers_of_requests_have_a_range() {
+    let results = three_runs();
+    let file = "m_4_8_chat_128_128_r2_7/profile_export_genai_perf.json";
+    let file = results.path().join(file);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"avg\": 250", "\"avg\": 1200")).unwrap();
+    let run = results.read();
+    let limits = Limits::new(Statistic::P95);
+    let report = Report::new(&run).with_limits(limits);
+    let table = report.to_table();
+    assert!(
+        table
+            .lines()
+            .any(|line| line.starts_with("*    4       8 250-1200 ")),
+        "{table}"
+    );
+    assert!(
+        table.contains("\n250 requests support percentiles up to p98"),
+        "{table}"
+    );
+    assert!(
+        table.lines().all(|line| line.chars().count() <= 100),
+        "{table}"
+    );
+    assert!(report.to_markdown().contains("| 4 | 8 | 3 | 250-1200 |"));
+    assert!(report.to_html().contains("\nrequests: 250-1200\n"));
+}
+
 /// Jobs of one measurement are runs of the same points; other jobs are not.
 #[test]
 fn jobs_with_one_fingerprint_are_runs() {

@@ -790,6 +790,51 @@ fn servers_side_by_side_have_rows_of_their_own() {
         changes.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 2, server 1"),
         "{changes}"
     );
+    let markdown = with(&["--format", "markdown"]);
+    for server in ["| 4713, server 0 |", "| 4713, server 1 |"] {
+        assert!(markdown.contains(server), "{markdown}");
+    }
+}
+
+/// What tells rows apart, and what is to be said of them, is in all that people read.
+#[test]
+fn what_is_said_of_a_point_is_in_each_format() {
+    let results = Results(tempfile::tempdir().unwrap());
+    let metrics = r#""output_token_throughput": {"unit": "tokens/sec", "avg": 1000},
+        "output_sequence_length": {"unit": "tokens", "avg": 128}, "request_count": {"unit": "requests", "avg": 250},
+        "usage_completion_tokens": {"unit": "tokens", "avg": 192},
+        "request_goodput": {"unit": "requests/sec", "avg": 1.5}"#;
+    let name = "m_4_8_chat_128_128_7";
+    point_of(results.path(), name, metrics);
+    point_of(results.path(), "by hand", metrics);
+    let manifest = format!(
+        r#"{{"job_id": "7", "points": [{{"folder": "{name}", "status": "finished", "seconds": 41, "detail": "",
+            "prefix_cache_queries": 1000, "prefix_cache_hits": 895}}]}}"#
+    );
+    fs::write(results.path().join("run_7.json"), manifest).unwrap();
+    let formats = ["table", "markdown", "html"]
+        .map(|format| stdout(&[results.path().as_str(), "--format", format]));
+    for text in &formats {
+        let text = text.replace("\n      ", " ").replace("&#39;", "'");
+        for words in [
+            "89.5 % of its prompt tokens came out of the prefix cache",
+            "the server counts 192.0 tokens in an answer, the tool 128.0: by the server's, 1500.0 tokens/s",
+            "goodput 1.50 requests/s",
+            "prefix cache: at most 89.5 % of a point's prompt tokens; not checked for 1 point",
+            "by hand",
+        ] {
+            assert!(text.contains(words), "no {words:?} in {text}");
+        }
+    }
+    let [_, markdown, _] = formats;
+    for words in [
+        "| 4 | 8 | 1 | 250 |",
+        "| - | - | 1 | 250 |",
+        "| 7 | best; ",
+        "| `by hand` | best; ",
+    ] {
+        assert!(markdown.contains(words), "no {words:?} in {markdown}");
+    }
 }
 
 /// Real requests of AIPerf, as points of one job.
@@ -861,6 +906,25 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert!(page.contains(words), "{page}");
 }
 
+/// A rate is no concurrency.
+#[test]
+fn loads_of_several_kinds_are_each_named() {
+    let results = with_requests();
+    let short = "do not rely on these, measured for less than 10 s: at concurrency 1";
+    let table = stdout(&[results.path().as_str()]);
+    assert!(
+        table.contains(&format!("{short} (5.2 s), 16 (2.0 s)\n")),
+        "{table}"
+    );
+    copy(
+        Utf8Path::new("tests/data/requests/aiperf-16"),
+        &results.path().join("llama_1_rate40_chat_128_128_108"),
+    );
+    let table = stdout(&[results.path().as_str()]).replace("\n  ", " ");
+    let words = format!("{short} (5.2 s), concurrency 16 (2.0 s), 40 requests/s (2.0 s)");
+    assert!(table.contains(&words), "{table}");
+}
+
 /// As the end of a run of short points says: the same command with more requests.
 #[test]
 fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
@@ -918,7 +982,7 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(
-        markdown.contains("too short: measured for 5.2 s |\n"),
+        markdown.contains("too short: measured for 2.0 s; measured again for longer by job 8; steady for 2.0 of 2.0 s, "),
         "{markdown}"
     );
     // Nothing is lost.

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::{
-    Column, Report, another_measurement, derived, energy, figure_or_dash, gate, in_words, jobs,
-    load_of, missing, number_or_dash, percent, place_of, several_runs, spread, supported, table,
-    title_of, too_short, weak,
+    Column, Report, another_measurement, cached, derived, energy, figure_or_dash, gate, in_words,
+    job_of, jobs, load_of, missing, number_or_dash, origin_of, percent, place_of, remarks,
+    requests_of, several_runs, spread, steady_part, supported, table, title_of, too_short, weak,
 };
 use crate::plain::plain;
-use crate::results::{Comparison, GateOutcome, Group, Point, Tokens, Verdict};
+use crate::results::{Comparison, GateOutcome, Group, MeasuredAgain, Point, Tokens, Verdict};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut text = String::new();
@@ -79,7 +79,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
     for words in legend.chain(derived(report.run).map(str::to_owned)) {
         let _ = writeln!(text, "{words}  ");
     }
-    if let Some(words) = several_runs(report) {
+    let checked = several_runs(report).into_iter().chain(steady_part(report));
+    for words in checked.map(str::to_owned).chain(cached(report.run)) {
         let _ = writeln!(text, "{words}  ");
     }
     for point in report.run.points() {
@@ -127,6 +128,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         "GPUs".to_owned(),
         "concurrency".to_owned(),
         "runs".to_owned(),
+        "requests".to_owned(),
         format!("TTFT {statistic}, ms"),
         format!("ITL {statistic}, ms"),
         format!("latency {statistic}, ms"),
@@ -139,13 +141,15 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         let cost = |tokens: &Tokens| format!("cost/M {}", tokens.name());
         head.extend(Tokens::ALL.iter().map(cost));
     }
-    head.push(String::new());
+    head.extend(["job".to_owned(), String::new()]);
     let best = report.best_of(group);
+    let again = MeasuredAgain::of(report.run, group);
     let rows = group.points().iter().map(|point| {
         let first = [
             number_or_dash(point.gpus()),
             load_of(point),
             point.runs().len().to_string(),
+            requests_of(point),
         ];
         let cells = Column::all(statistic).map(|column| {
             let half = column.half_width(point).map(|half| format!(" {half}"));
@@ -156,12 +160,16 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             costs.map(move |tokens| figure_or_dash(point.cost_per_million(*tokens, price)))
         });
         let is_best = best.is_some_and(|best| std::ptr::eq(best, *point));
-        let words = words_of(report, point, is_best);
+        let origin = match point.run() {
+            Some(_) => origin_of(report, point),
+            None => code(&origin_of(report, point)),
+        };
+        let words = words_of(report, &again, point, is_best);
         first
             .into_iter()
             .chain(cells)
             .chain(costs)
-            .chain([words])
+            .chain([origin, words])
             .collect::<Vec<_>>()
     });
     let own = match report.common() {
@@ -177,7 +185,13 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     )
 }
 
-fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
+/// What is said of a point, in its last cell.
+fn words_of(
+    report: &Report<'_>,
+    again: &MeasuredAgain<'_>,
+    point: &Point,
+    is_best: bool,
+) -> String {
     let verdict = match report.limits_of(point).verdict(point) {
         _ if point.caveat().is_some() => "not to be trusted",
         _ if is_best => "best",
@@ -187,13 +201,19 @@ fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
         Verdict::Within => "",
     };
     let unstable = spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable);
-    let too_short = too_short(point).unwrap_or_default();
-    let words = [verdict, if unstable { "unstable" } else { "" }, &too_short];
-    words
-        .into_iter()
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let first = [verdict, if unstable { "unstable" } else { "" }];
+    let again = again.by(point).map(|other| match job_of(other) {
+        job if job == job_of(point) => "measured again with more requests".to_owned(),
+        job => format!("measured again for longer by job {job}"),
+    });
+    let first = first.into_iter().filter(|word| !word.is_empty());
+    let words: Vec<_> = first
+        .map(str::to_owned)
+        .chain(too_short(point))
+        .chain(again)
+        .chain(remarks(report, point))
+        .collect();
+    words.join("; ")
 }
 
 /// A table, whose cells have no bar and no line break of their own.

@@ -8,10 +8,10 @@ use super::chart::{COLOURS, Chart, Data, Dim, HEIGHT, Mark, SHAPES, Series, Styl
 use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
-    Column, Report, another_measurement, brief, cached, counted_by_server, derived, figure_or_dash,
-    gate, in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
-    out_of_cache, percent, place_of, search, server_of, several_runs, spread, steady_part,
-    supported, title_of, too_short, unsteady, weak,
+    Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
+    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, origin_of,
+    percent, place_of, remarks, requests_of, search, server_of, several_runs, spread, steady_part,
+    supported, title_of, too_short, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -759,8 +759,8 @@ fn hover(report: &Report<'_>, name: &str, point: &Point) -> String {
             text.push_str(&format!("\n{words}: {}", with_interval(column, point)));
         }
     }
-    if let Some(count) = point.request_count() {
-        text.push_str(&format!("\nrequests: {count}"));
+    if point.request_count().is_some() {
+        text.push_str(&format!("\nrequests: {}", requests_of(point)));
     }
     for words in runs(report, point).into_iter().chain(too_short(point)) {
         text.push_str(&format!("\n{words}"));
@@ -825,7 +825,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     if let Some(point) = within.filter(|_| !limits.is_empty()) {
         answers.push(format!(
             "Highest throughput within the limits: {}.",
-            at(point)
+            at(group, point)
         ));
     }
     answers.extend(report.none_within(group).map(|words| {
@@ -840,7 +840,10 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         } else {
             ""
         };
-        answers.push(format!("Highest throughput{of_which}: {}.", at(point)));
+        answers.push(format!(
+            "Highest throughput{of_which}: {}.",
+            at(group, point)
+        ));
     }
     GroupPart {
         title: plain(&group.to_string()).into_owned(),
@@ -856,14 +859,29 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     }
 }
 
-fn at(point: &Point) -> String {
-    let doubt = too_short(point).map(|words| format!(" ({words})"));
-    format!(
-        "{} tokens/s at {}{}",
-        figure_or_dash(point.throughput()),
-        load_in_words(point),
-        doubt.unwrap_or_default()
-    )
+/// A point's throughput and load, and what tells it from others of its use case with this load.
+fn at(group: &Group<'_>, point: &Point) -> String {
+    let differ = |what: fn(&Point) -> String| group.iter().any(|other| what(other) != what(point));
+    let mut place = load_in_words(point);
+    if differ(|point| number_or_dash(point.gpus())) {
+        place.push_str(&format!(
+            ", {}",
+            counted(number_or_dash(point.gpus()), "GPU")
+        ));
+    }
+    if differ(job_of) && point.run().is_some() {
+        let word = if job_of(point).ends_with(" jobs") {
+            ""
+        } else {
+            "job "
+        };
+        place.push_str(&format!(", {word}{}", job_of(point)));
+    }
+    place.push_str(&server_of(point));
+    if let Some(words) = too_short(point) {
+        place.push_str(&format!(" ({words})"));
+    }
+    format!("{} tokens/s at {place}", figure_or_dash(point.throughput()))
 }
 
 fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, point: &Point) -> Row {
@@ -881,11 +899,6 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
     };
     let is_short = class.is_empty() && brief(point).is_some();
     let notes = [
-        point.caveat().map(|caveat| plain(&caveat).into_owned()),
-        runs(report, point),
-        unsteady(point),
-        out_of_cache(point),
-        counted_by_server(point),
         too_short(point),
         again.by(point).map(|other| {
             let (own, other) = (job_of(point), job_of(other));
@@ -896,15 +909,17 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
             }
         }),
     ];
-    let notes: Vec<_> = notes.into_iter().flatten().collect();
+    let caveat = point.caveat().map(|caveat| plain(&caveat).into_owned());
+    let first = [caveat, runs(report, point)].into_iter().flatten();
+    let notes: Vec<_> = first
+        .chain(remarks(report, point))
+        .chain(notes.into_iter().flatten())
+        .collect();
     Row {
         class: if is_short { "pale" } else { class },
         path: plain(point.path().as_str()).into_owned(),
         cells,
-        job: match point.run() {
-            Some(_) => job_of(point),
-            None => place_of(report.run, point),
-        } + &server_of(point),
+        job: origin_of(report, point),
         verdict,
         notes: notes.join("; "),
     }

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use super::{
-    Column, Report, another_measurement, brief, cached, counted_by_server, derived, energy, gate,
-    in_words, job_of, jobs, load_of, missing, number_or_dash, out_of_cache, part_of, percent,
-    place_of, search, server_of, several_runs, spread, steady_part, supported, unsteady, weak,
+    Column, DIVIDED, Report, another_measurement, brief, cached, derived, divided, energy, gate,
+    in_words, job_of, jobs, load_in_words, load_of, missing, number_or_dash, part_of, percent,
+    place_of, remarks, requests_of, search, server_of, several_runs, spread, steady_part,
+    supported, weak,
 };
+use crate::load::Load;
 use crate::plain::plain;
 use crate::results::{
     Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, MeasuredAgain, Metric,
@@ -154,9 +156,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         let mut row = vec![
             number_or_dash(point.gpus()),
             load_of(point),
-            point
-                .request_count()
-                .map_or("-".to_owned(), |count| count.to_string()),
+            requests_of(point),
         ];
         row.extend(Column::all(limits.statistic()).map(|column| column.text(point)));
         let job = Some(job_of(point)).filter(|job| !job.is_empty());
@@ -193,11 +193,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         if point.use_case().is_none() {
             text.push_str(&path(&place_of(report.run, point)));
         }
-        for words in unsteady(point)
-            .into_iter()
-            .chain(out_of_cache(point))
-            .chain(counted_by_server(point))
-        {
+        for words in remarks(report, point) {
             text.push_str(&indented("    ", &words));
         }
     }
@@ -209,7 +205,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     let short = || group.iter().filter(|point| brief(point).is_some());
     let for_good = short().filter(|point| again.by(point).is_none());
     let words = format!(
-        "do not rely on these, measured for less than {} s: at concurrency",
+        "do not rely on these, measured for less than {} s: at",
         Requests::SHORT
     );
     text.push_str(&points_in_words(&words, for_good, |point| {
@@ -217,7 +213,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
         Some(format!("{:.1} s{job}", brief(point)?))
     }));
-    let words = "too short, and measured again for longer: at concurrency";
+    let words = "too short, and measured again for longer: at";
     text.push_str(&points_in_words(words, short(), |point| {
         let (job, now) = (job_of(point), job_of(again.by(point)?));
         Some(if job == now {
@@ -238,11 +234,22 @@ fn points_in_words<'a>(
     points: impl Iterator<Item = &'a Point>,
     what: impl Fn(&Point) -> Option<String>,
 ) -> String {
-    let mut parts: Vec<_> = points
-        .filter_map(|point| Some(format!("{} ({})", load_of(point), what(point)?)))
+    let said: Vec<_> = points
+        .filter_map(|point| Some((point, what(point)?)))
+        .collect();
+    let is_concurrency = |(point, _): &(&Point, _)| point.concurrency().is_some();
+    let are_alike = said.iter().all(is_concurrency);
+    let mut parts: Vec<_> = said
+        .iter()
+        .map(|(point, what)| match point.load() {
+            Some(Load::Schedule) => format!("{} ({what})", load_of(point)),
+            _ if are_alike => format!("{} ({what})", load_of(point)),
+            _ => format!("{} ({what})", load_in_words(point)),
+        })
         .collect();
     if let Some(first) = parts.first_mut() {
-        *first = format!("  {words} {first}");
+        let load = if are_alike { "concurrency " } else { "" };
+        *first = format!("  {words} {load}{first}");
     }
     wrapped(&parts)
 }
@@ -336,8 +343,12 @@ fn legend(report: &Report<'_>) -> String {
         };
         text.push_str(&format!("{}\n", marks.join(between)));
     }
-    if points().any(|point| mark(report, None, point) == '=') {
+    let unsure = || points().filter(|point| mark(report, None, point) == '=');
+    if unsure().any(|point| divided(report, point).is_none()) {
         text.push_str("= cannot tell: too few requests, or too near to a limit\n");
+    }
+    if unsure().any(|point| divided(report, point).is_some()) {
+        text.push_str(&format!("= cannot tell: {DIVIDED}\n"));
     }
     if let Some(weak) = weak(report) {
         text.push_str(&format!("{weak}\n"));

@@ -434,6 +434,26 @@ impl Limits {
         }
     }
 
+    /// The limit that some of a point's runs are above, while others keep all limits: more requests do not help then.
+    pub(crate) fn divides_runs_of(&self, point: &Point) -> Option<Metric> {
+        let [_, _, ..] = point.runs() else {
+            return None;
+        };
+        let verdicts: Vec<_> = point
+            .runs()
+            .iter()
+            .map(|run| self.verdict_of_one(run))
+            .collect();
+        let is_unknown = |verdict: &Verdict| matches!(verdict, Verdict::Unknown { .. });
+        if !verdicts.contains(&Verdict::Within) || verdicts.iter().any(is_unknown) {
+            return None;
+        }
+        verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Exceeded { metric, .. } => Some(*metric),
+            _ => None,
+        })
+    }
+
     fn verdict_of_one(&self, point: &Point) -> Verdict {
         let mut verdict = Verdict::Within;
         for (metric, limit) in self.iter() {
