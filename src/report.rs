@@ -290,9 +290,11 @@ impl<'a> Report<'a> {
     /// flight (that of a whole job is in `runs`), the `steady` part's figures, and the `largest_difference` between
     /// these and the whole point's; above 0.05, `is_steady` is false. A `verdict` is `within`,
     /// `exceeded`, `cannot_tell` or `unknown`. `means` has a row for
-    /// each point that was measured several times: the `paths` of its runs, and of each metric that is compared `mean`,
+    /// each point that was measured several times: the `paths` of its runs, and in `metrics` of each column of the table `mean`,
     /// `interval` with a confidence of 0.95, `standard_deviation`, `spread` (that over the mean) and whether it
-    /// `is_unstable` (a spread above 0.05). `use_cases` names the paths of each
+    /// `is_unstable` (a spread above 0.05). `energy` and `cost_per_million` have the same, where each run has them. What is worked
+    /// out of other figures is so for each run here. The row itself
+    /// `is_unstable` where one of its `metrics` is. `use_cases` names the `model` and the paths of each
     /// one's best points; of several runs, that of the first; where no point is known to keep the limits, `none_within_limits` says why. `runs` has what [`Run::manifests`] has. A problem has `file`, `message` and, where one is to blame,
     /// `line`.
     ///

@@ -450,6 +450,17 @@ fn the_energy_of_a_token_is_the_mean_of_the_runs() {
         Some(f64::midpoint(each[0], each[1]))
     );
     assert_eq!(mean.token_count(Tokens::Output), Some(384.0));
+    let json: Value = serde_json::from_str(&Report::new(&run).with_price(2.5).to_json()).unwrap();
+    let row = &json["means"][0];
+    let per_token = &row["energy"]["joules_per_output_token"];
+    assert_eq!(per_token["mean"], f64::midpoint(each[0], each[1]));
+    assert_eq!(
+        (&per_token["unit"], &row["energy"]["watts"]["unit"]),
+        (&"J/token".into(), &"W".into())
+    );
+    for kind in ["output", "input", "total"] {
+        assert!(row["cost_per_million"][kind]["mean"].is_f64(), "{row}");
+    }
 }
 
 #[test]

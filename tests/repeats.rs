@@ -129,6 +129,28 @@ fn the_same_for_programs() {
         (&0.1.into(), &true.into())
     );
 
+    // Each column of the table.
+    let metrics = means[0]["metrics"].as_object().unwrap();
+    let names: Vec<_> = metrics.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "inter_token_latency",
+            "output_token_throughput",
+            "output_token_throughput_per_gpu",
+            "output_token_throughput_per_user",
+            "request_latency",
+            "request_throughput",
+            "time_to_first_token"
+        ]
+    );
+    let per_gpu = &metrics["output_token_throughput_per_gpu"];
+    assert_eq!(
+        (&per_gpu["mean"], &per_gpu["unit"]),
+        (&250.0.into(), &"tokens/s/GPU".into())
+    );
+    assert_eq!(json["use_cases"][0]["model"], "m");
+
     let csv = Report::new(&run).to_csv();
     let repeats: Vec<_> = csv
         .lines()
@@ -147,6 +169,29 @@ fn the_same_for_programs() {
     // One line a sweep in each of four charts; one of its two points has a bar.
     assert_eq!(page.matches("<polyline").count(), 4);
     assert_eq!(page.matches("\n<path class=\"line\"").count(), 4);
+}
+
+/// A spread of the speed for each user alone, as the table shows it.
+#[test]
+fn what_is_unstable_in_the_table_is_so_for_programs() {
+    let results = Results::new();
+    for (again, speed) in [("", 50.0), ("_r2", 46.0), ("_r3", 54.0)] {
+        let name = format!("m_4_8_chat_128_128{again}_7");
+        results.point(&name, 1000.0, 100.0);
+        let file = results
+            .path()
+            .join(name)
+            .join("profile_export_genai_perf.json");
+        let text = fs::read_to_string(&file).unwrap();
+        let own = format!(
+            r#"{{"output_token_throughput_per_user": {{"unit": "tokens/sec/user", "avg": {speed}}}, "#
+        );
+        fs::write(&file, text.replacen('{', &own, 1)).unwrap();
+    }
+    let run = results.read();
+    assert!(Report::new(&run).to_table().contains("  unstable\n"));
+    let json: Value = serde_json::from_str(&Report::new(&run).to_json()).unwrap();
+    assert_eq!(json["means"][0]["is_unstable"], true);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Report, STEADY, table};
+use super::{Column, Report, STEADY, spread, table};
 use crate::load::Length;
 use crate::load::{Decimal, Load};
 use crate::percentile::Percentile;
@@ -12,7 +12,8 @@ use crate::recipe::SearchedLoad;
 use crate::results::{
     Capacity, Change, Comparison, Difference, Energy, Gate, GateOutcome, Gated, GatedChange,
     GpuMetric, Group, Limits, Manifest, Metric, OtherMetric, Point, Probe, ProbeVerdict,
-    ReadProblem, Requests, Run, RunId, Statistics, Throttle, Tokens, Tool, Verdict,
+    ReadProblem, Requests, Run, RunId, Statistic, Statistics, Summary, Throttle, Tokens, Tool,
+    Verdict,
 };
 
 #[derive(Serialize)]
@@ -77,6 +78,10 @@ struct MeanRow<'a> {
     paths: Vec<&'a str>,
     metrics: BTreeMap<&'static str, SummaryRow>,
     is_unstable: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    energy: BTreeMap<&'static str, SummaryRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_per_million: Option<BTreeMap<&'static str, SummaryRow>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
 }
@@ -156,6 +161,7 @@ enum MetricRow<'a> {
 /// Paths of the points that a use case's reader looks for.
 #[derive(Serialize)]
 struct UseCaseRow<'a> {
+    model: Option<&'a str>,
     use_case: Option<&'a str>,
     input_sequence_length: Option<u32>,
     output_sequence_length: Option<u32>,
@@ -416,27 +422,74 @@ pub(super) fn verdict(report: &Report<'_>, point: &Point) -> Option<&'static str
 }
 
 fn mean_row<'a>(report: &Report<'_>, point: &'a Point) -> MeanRow<'a> {
-    let metrics: BTreeMap<_, _> = table::compared(report.statistic_of(point))
-        .into_iter()
-        .filter_map(|(metric, statistic)| {
-            let summary = point.summary(metric, statistic)?;
-            let row = SummaryRow {
-                unit: metric.unit().as_str(),
-                statistic: statistic.name(),
-                mean: summary.mean(),
-                interval: summary.interval().map(<[f64; 2]>::from),
-                standard_deviation: summary.standard_deviation(),
-                spread: summary.spread(),
-                is_unstable: summary.is_unstable(),
-            };
-            Some((metric.name(), row))
-        })
-        .collect();
+    let summarized = |column: Column| {
+        let (name, unit, statistic) = column_in_json(column);
+        Some((name, summary_row(column.summary(point)?, unit, statistic)))
+    };
+    let energy = point.summary_of(|run| Some(run.energy().ok()?.joules()));
+    let watts = point.summary_of(|run| Some(run.energy().ok()?.watts()));
+    let per_joule = point.summary_of(Point::tokens_per_joule);
+    let per_token = point.summary_of(|run| run.joules_per_token(Tokens::Output));
+    let energy = [
+        ("joules", "J", energy),
+        ("watts", "W", watts),
+        ("output_tokens_per_joule", "tokens/J", per_joule),
+        ("joules_per_output_token", "J/token", per_token),
+    ];
+    let energy = energy.into_iter().filter_map(|(name, unit, summary)| {
+        Some((name, summary_row(summary?, unit, Statistic::Avg)))
+    });
+    let cost = |price: f64| {
+        by_kind(|tokens| point.summary_of(|run| run.cost_per_million(tokens, price)))
+            .into_iter()
+            .filter_map(|(kind, cost)| {
+                Some((kind, summary_row(cost?, "per million", Statistic::Avg)))
+            })
+            .collect()
+    };
     MeanRow {
         paths: point.runs().iter().map(|run| run.path().as_str()).collect(),
-        is_unstable: metrics.values().any(|row| row.is_unstable),
-        metrics,
+        metrics: Column::all(report.statistic_of(point))
+            .into_iter()
+            .filter_map(summarized)
+            .collect(),
+        is_unstable: spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable),
+        energy: energy.collect(),
+        cost_per_million: report.price.map(cost),
         verdict: verdict(report, point),
+    }
+}
+
+/// A column's name, unit and statistic; the names are those of a point's row.
+fn column_in_json(column: Column) -> (&'static str, &'static str, Statistic) {
+    let of = |metric: Metric| (metric.name(), metric.unit().as_str(), Statistic::Avg);
+    match column {
+        Column::Latency(metric, statistic) => (metric.name(), metric.unit().as_str(), statistic),
+        Column::Throughput => of(Metric::OutputTokenThroughput),
+        Column::ThroughputPerGpu => (
+            "output_token_throughput_per_gpu",
+            "tokens/s/GPU",
+            Statistic::Avg,
+        ),
+        Column::ThroughputPerUser => of(Metric::OutputTokenThroughputPerUser),
+        Column::Requests => of(Metric::RequestThroughput),
+        Column::OutputCost(_) => (
+            "cost_per_million_output_tokens",
+            "per million",
+            Statistic::Avg,
+        ),
+    }
+}
+
+fn summary_row(summary: Summary, unit: &'static str, statistic: Statistic) -> SummaryRow {
+    SummaryRow {
+        unit,
+        statistic: statistic.name(),
+        mean: summary.mean(),
+        interval: summary.interval().map(<[f64; 2]>::from),
+        standard_deviation: summary.standard_deviation(),
+        spread: summary.spread(),
+        is_unstable: summary.is_unstable(),
     }
 }
 
@@ -444,7 +497,7 @@ fn stddev(length: Length) -> Option<u32> {
     Some(length.spread()).filter(|spread| *spread > 0)
 }
 
-fn by_kind(value: impl Fn(Tokens) -> Option<f64>) -> BTreeMap<&'static str, Option<f64>> {
+fn by_kind<T>(value: impl Fn(Tokens) -> T) -> BTreeMap<&'static str, T> {
     let kinds = Tokens::ALL.iter().copied();
     kinds.map(|tokens| (tokens.name(), value(tokens))).collect()
 }
@@ -526,6 +579,7 @@ fn use_case_row<'a>(report: &Report<'a>, group: &Group<'a>) -> UseCaseRow<'a> {
     let first = group.points()[0];
     let limits = report.limits_of(first);
     UseCaseRow {
+        model: group.model(),
         use_case: first.use_case(),
         input_sequence_length: first.input_tokens(),
         output_sequence_length: first.output_tokens(),
