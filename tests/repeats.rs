@@ -240,8 +240,8 @@ fn runs_on_both_sides_of_a_limit_are_said_to_be_so() {
     for limits in [limits(Statistic::Avg, 100.0), limits(Statistic::P95, 200.0)] {
         let report = Report::new(&run).with_limits(limits);
         let json: Value = serde_json::from_str(&report.to_json()).unwrap();
-        let none = &json["use_cases"][0]["none_within_limits"];
-        assert_eq!(none, &format!("i{words}"));
+        let said = &json["use_cases"][0]["none_within_limits"];
+        assert_eq!(said, &format!("i{words}"));
         let (table, markdown) = (report.to_table(), report.to_markdown());
         let page = report.to_html();
         let legend = "\n= cannot tell: runs of the same point are on both sides of a limit\n";

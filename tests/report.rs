@@ -1515,6 +1515,18 @@ fn sample_results_are_called_so() {
     assert!(page.contains(&format!("<title>Inference benchmark: {sample}</title>")));
     assert!(page.contains("18 points in “sample results"), "{page}");
     let table = in_folder(&["--format", "table", "--ttft", "500", "--at", "p95"]);
+    assert!(table.starts_with(&format!("{sample}\n\n")), "{table}");
+    let markdown = in_folder(&["--format", "markdown"]);
+    assert!(
+        markdown.starts_with(&format!("**{sample}**\n\n###")),
+        "{markdown}"
+    );
+    for format in ["csv", "json"] {
+        assert!(
+            in_folder(&["--format", format]).contains(sample),
+            "{format}"
+        );
+    }
     assert!(table.contains("\nrag 4096/256\n"), "{table}");
     let requests = "\n1000 to 2560 requests support percentiles up to p99, with a confidence";
     assert!(table.contains(requests), "{table}");

@@ -809,7 +809,7 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
     }
     // Of the first, whose latencies are of gaps, requests tell what the table does not.
     let table = "Metric,avg,p50\nInter Token Latency (ms),4.85,0.01\nNum Output Token,104,104\n";
-    folder.write("profile_export_genai_perf.csv", table.to_owned());
+    folder.write("profile_export_genai_perf.csv", table);
     let run = Run::read(results).unwrap();
     let point = &run.points()[0];
     assert_eq!(point.value(Metric::InterTokenLatency, Statistic::P50), None);

@@ -51,7 +51,8 @@ fn row(report: &Report<'_>, point: &Point) -> Value {
         "framework": null,
         "precision": null,
         "spec_decoding": null,
-        "disagg": false,
+        // A server of launch.sh both reads prompts and writes answers.
+        "disagg": manifest.map(|_| false),
         "recipe_fingerprint": manifest.and_then(|manifest| manifest.fingerprint.as_deref()),
         "isl": point.input_tokens(),
         "osl": point.output_tokens(),

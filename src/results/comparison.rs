@@ -37,6 +37,7 @@ use crate::slurm::RunId;
 /// assert_eq!(comparison.changes().len(), 1);
 /// assert!(comparison.only_before().is_empty() && comparison.only_after().is_empty());
 /// assert!(comparison.not_compared().is_empty()); // the folders' names tell what they measured
+/// assert!(comparison.superseded().is_empty()); // each point is there once
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -258,6 +258,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Format::Markdown => report.to_markdown(),
         Format::Junit => report.to_junit(),
     };
+    // Other formats have the name in them, as that of the folder.
+    let text = match format {
+        _ if !arguments.demo => text,
+        Format::Table => format!("{}\n\n{text}", demo::NAME),
+        Format::Markdown => format!("**{}**\n\n{text}", demo::NAME),
+        _ => text,
+    };
     let is_sample_page = arguments.demo && matches!(format, Format::Html);
     let sample_page = is_sample_page.then(|| Utf8Path::new(demo::PAGE));
     match arguments.out.as_deref().or(sample_page) {
