@@ -1086,7 +1086,7 @@ fn superseded(comparison: &Comparison<'_>) -> Vec<String> {
             jobs_in_words("", &others),
             if others.is_empty() { "another" } else { "" },
             match (named, is_after) {
-                (Some(_), true) => "; compare each of them alone, with --job",
+                (Some(_), true) => "; compare each job alone, with --job",
                 _ => "",
             }
         )

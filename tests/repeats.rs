@@ -965,7 +965,7 @@ fn a_gate_tells_of_each_job_that_is_named() {
     };
     let words =
         "not compared, of the later run: 1 point of job 2, since job 3 measured the same later";
-    let alone = "; compare each of them alone, with --job";
+    let alone = "; compare each job alone, with --job";
     let named = ["--job", "2,3"];
     let with = |format| [&named[..], &["--format", format]].concat();
     let table = gate(&named, 4).replace("\n    ", " ");

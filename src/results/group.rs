@@ -322,7 +322,7 @@ pub enum Verdict {
         /// That metric.
         metric: Metric,
     },
-    /// Its requests are too few to tell, or a metric is too near to its limit.
+    /// Its requests are too few to tell, a metric is too near to its limit, or its [runs](Point::runs) are on both sides of it.
     CannotTell {
         /// The first such metric.
         metric: Metric,
