@@ -6,8 +6,9 @@
 //! let run = Run::read("tests/data/genai-perf")?; // or $STAGE_PATH/results
 //! let limits = Limits::new(Statistic::P95).time_to_first_token(500.0).inter_token_latency(25.0);
 //! for group in run.groups() {
-//!     let point = group.best_within(&limits).expect("each of these has one");
-//!     println!("{group}: concurrency {:?}", point.concurrency());
+//!     if let Some(point) = group.best_within(&limits) {
+//!         println!("{group}: concurrency {:?}", point.concurrency());
+//!     }
 //! }
 //! for problem in run.problems() {
 //!     eprintln!("{problem}");
