@@ -17,6 +17,7 @@ fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
   script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep -v '^(null)$')
+  [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 {%- if requeue_limit > 0 %}

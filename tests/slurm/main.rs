@@ -248,7 +248,7 @@ fn setup_again_changes_nothing() {
     assert_eq!(
         fs::read_to_string(site.stage().join(format!("{image}.reference"))).unwrap(),
         format!(
-            "{}@sha256:{} {length}\n",
+            "{}@sha256:{} {length} amd64\n",
             recipe().server.image,
             told.trim()
         )

@@ -194,7 +194,7 @@ fn the_real_podman() {
     let image = site.stage().join("nim+meta+llama3-70b-instruct+1.0.3.tar");
     let length = fs::metadata(&image).unwrap().len();
     let written = fs::read_to_string(image.with_extension("tar.reference")).unwrap();
-    assert_eq!(written, format!("{told} {length}\n"));
+    assert_eq!(written, format!("{told} {length} amd64\n"));
     let server = &site.manifest(&id)["images"]["server"];
     assert_eq!(server["reference"], told);
     assert_eq!(server["digest"], format!("sha256:{}", &sum[..64]));
