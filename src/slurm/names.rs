@@ -86,8 +86,8 @@ text_value!(Partition, "partition");
 ///
 /// # Syntax
 ///
-/// Letters, digits, `_`, `-` and `.`; not `-` first; 1024 bytes at most. Slurm keeps
-/// it in small letters, so that `Proj` and `proj` are one. Source: sbatch(1),
+/// Letters, digits, `_`, `-`, `.` and `@`; not `-` first; 1024 bytes at most. Slurm
+/// keeps it in small letters, so that `Proj` and `proj` are one. Source: sbatch(1),
 /// `--account`, and sacctmgr(1).
 ///
 /// # Errors
@@ -98,6 +98,7 @@ text_value!(Partition, "partition");
 /// use nim_slurm::slurm::Account;
 ///
 /// assert_eq!(Account::parse("proj-7")?.as_str(), "proj-7");
+/// assert_eq!(Account::parse("proj@h100")?.as_str(), "proj@h100");
 /// assert!(Account::parse("proj$7").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -106,7 +107,13 @@ pub struct Account(String);
 
 impl Account {
     fn check(text: &str) -> Result<Self, Fault> {
-        name(text)?;
+        only(
+            text,
+            |c| is_name_character(c) || c == '@',
+            "letters, digits, '_', '-', '.' and '@' are allowed",
+        )?;
+        no_hyphen_first(text)?;
+        at_most(text, LONGEST)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -244,9 +251,11 @@ mod tests {
     #[test]
     fn one_name_each() {
         accepts::<Account>("proj", "proj");
+        // Some sites charge each kind of node to an account of its own.
+        accepts::<Account>("pyg@h100", "pyg@h100");
         refuses::<Account>(
             "a,b",
-            "unexpected character ',' in account \"a,b\": letters, digits, '_', '-' and '.' are allowed",
+            "unexpected character ',' in account \"a,b\": letters, digits, '_', '-', '.' and '@' are allowed",
         );
         let long = "x".repeat(1025);
         assert!(
