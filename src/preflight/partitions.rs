@@ -422,7 +422,7 @@ impl Nodes {
                 *name == entry.name() && (entry.kind().is_none() || *kind == entry.kind())
             });
             let count: u64 = of_kind.map(|(_, _, count)| count).sum();
-            count >= u64::from(entry.count())
+            count >= entry.count()
         })
     }
 }
@@ -461,6 +461,8 @@ fn gres_count(text: &str) -> Option<u64> {
         "K" => 1 << 10,
         "M" => 1 << 20,
         "G" => 1 << 30,
+        "T" => 1 << 40,
+        "P" => 1 << 50,
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(factor)

@@ -19,10 +19,11 @@ use crate::value::{
 /// Entries with commas between them, each `NAME`, `NAME:COUNT`, `NAME:TYPE` or
 /// `NAME:TYPE:COUNT`:
 ///
-/// * `NAME`: a small letter, then small letters, digits and `_`
-/// * `TYPE`: letters, digits, `_`, `-`, `.` and `+`, not digits alone
-/// * `COUNT`: a whole number of at least 1; without one it is 1. No suffix: sbatch's
-///   `1K` are 1024
+/// * `NAME`: letters, digits, `_` and `-`, as the site wrote it; a letter first
+/// * `TYPE`: letters, digits, `_`, `-`, `.` and `+`; one that begins with a digit needs its
+///   count, as in `gpu:4090:1`
+/// * `COUNT`: a whole number of at least 1; without one it is 1. Of what is no GPU, `K`, `M`,
+///   `G`, `T` or `P` may follow: `localscratch:20G` are 20 × 1024³
 ///
 /// This is what every known [`Release`](super::Release) reads in the same way. Source:
 /// sbatch(1), `--gres`, and gres.conf(5).
@@ -33,7 +34,8 @@ use crate::value::{
 /// * `gpu:1g`, `gpu:1g.10gb`: a type that begins with a digit needs its count, or Slurm reads one
 /// * `gpu:2,gpu:h100:2`: one resource with a type and without
 /// * `gpu=8`: a form of some releases only
-/// * `GPU:8`: names are in small letters
+/// * `GPU:8`: Slurm's own names, `gpu`, `shard` and `mps`, are in small letters
+/// * `gpu:1K`: sbatch's `1K` are 1024
 /// * `help`, `list`: sbatch would print a list and submit nothing
 ///
 /// ```
@@ -45,6 +47,8 @@ use crate::value::{
 /// assert_eq!((entry.name(), entry.kind(), entry.count()), ("gpu", Some("h100"), 8));
 /// assert!(Gres::parse("gpu: 8").is_err());
 /// assert_eq!(gres.as_str(), "gpu:h100:8");
+/// let scratch = Gres::parse("localscratch:20G")?;
+/// assert_eq!(scratch.entries().next().unwrap().count(), 20 << 30);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,7 +70,7 @@ pub struct Gres(String);
 pub struct GresEntry<'a> {
     name: &'a str,
     kind: Option<&'a str>,
-    count: u32,
+    count: u64,
 }
 
 impl<'a> GresEntry<'a> {
@@ -79,13 +83,15 @@ impl<'a> GresEntry<'a> {
                 kind: None,
                 count: 1,
             },
-            (Some(only), None, _) if is_digits(only) => Self {
-                name,
-                kind: None,
-                count: positive_number(only)?,
-            },
+            (Some(amount), None, _) if is_digits(amount) || name != "gpu" && is_amount(amount) => {
+                Self {
+                    name,
+                    kind: None,
+                    count: check_amount(name, amount)?,
+                }
+            }
             // gpu:1g would be 1,073,741,824 GPUs.
-            (Some(kind), None, _) if kind.starts_with(|c: char| c.is_ascii_digit()) => {
+            (Some(kind), None, _) if is_amount(kind) => {
                 return Err(Fault::rule(format!(
                     "Slurm would read {kind:?} as a count: give the number, too, as in gpu:1g.10gb:1"
                 )));
@@ -98,7 +104,7 @@ impl<'a> GresEntry<'a> {
             (Some(kind), Some(count), None) => Self {
                 name,
                 kind: Some(kind),
-                count: check_count(count, "gpu:h100:8")?,
+                count: check_amount(name, count)?,
             },
             _ => {
                 return Err(Fault::rule(
@@ -111,12 +117,14 @@ impl<'a> GresEntry<'a> {
         Ok(entry)
     }
 
-    /// The entry as it is written; a count that was left out stays so.
+    /// The entry as it is written, without zeros in front of its count.
     fn as_given_by(&self, text: &str) -> String {
-        let name = text.trim_end_matches(|c: char| c.is_ascii_digit());
-        match name.strip_suffix(':') {
-            Some(name) => format!("{name}:{}", self.count),
-            None => text.to_owned(),
+        match text.rsplit_once(':') {
+            Some((rest, count)) if digits_and_factor(count).is_some() => {
+                let count = count.trim_start_matches('0').to_ascii_uppercase();
+                format!("{rest}:{count}")
+            }
+            _ => text.to_owned(),
         }
     }
 
@@ -132,10 +140,48 @@ impl<'a> GresEntry<'a> {
         self.kind
     }
 
-    /// How many for each node.
+    /// How many for each node; of a size, how many bytes.
     #[must_use]
-    pub const fn count(&self) -> u32 {
+    pub const fn count(&self) -> u64 {
         self.count
+    }
+}
+
+/// The units that sbatch reads behind a count, each 1024 times the one before.
+const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
+
+/// A count's digits, and the factor that its unit stands for.
+fn digits_and_factor(text: &str) -> Option<(&str, u64)> {
+    let last = text.chars().last()?.to_ascii_uppercase();
+    let unit = UNITS.iter().position(|&unit| unit == last);
+    let (digits, factor) = match unit {
+        Some(place) => (&text[..text.len() - 1], 1 << (10 * (place + 1))),
+        None => (text, 1),
+    };
+    is_digits(digits).then_some((digits, factor))
+}
+
+/// Whether Slurm looks for a count in a text.
+fn is_amount(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// How much of a resource. A size may be larger than Slurm's counters of other things.
+fn check_amount(name: &str, text: &str) -> Result<u64, Fault> {
+    if name == "gpu" {
+        return check_count(text, "gpu:h100:8").map(u64::from);
+    }
+    let (digits, factor) = digits_and_factor(text).ok_or_else(|| {
+        Fault::rule(format!(
+            "{text:?} is no count: digits are allowed, and K, M, G, T or P, as in localscratch:20G"
+        ))
+    })?;
+    let amount = digits.parse::<u64>().ok();
+    let amount = amount.and_then(|amount| amount.checked_mul(factor));
+    match amount.filter(|&amount| i64::try_from(amount).is_ok()) {
+        Some(0) => Err(Fault::rule("it must be at least 1")),
+        Some(amount) => Ok(amount),
+        None => Err(Fault::rule("it is too large: less than 8192P is allowed")),
     }
 }
 
@@ -159,16 +205,21 @@ pub(super) fn check_name(name: &str) -> Result<(), Fault> {
             "{name:?} is a word of Slurm's own, not a resource"
         )));
     }
-    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name
             .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if is_name {
-        Ok(())
-    } else {
-        Err(Fault::rule(format!(
-            "{name:?} is no resource name: small letters, digits and '_' are allowed, as in gpu:8"
-        )))
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if !is_name {
+        return Err(Fault::rule(format!(
+            "{name:?} is no resource name: letters, digits, '_' and '-' are allowed, and a letter first, as in gpu:8"
+        )));
+    }
+    let own = ["gpu", "shard", "mps"].into_iter();
+    match own.filter(|own| *own != name).find(|own| own.eq_ignore_ascii_case(name)) {
+        Some(own) => Err(Fault::rule(format!(
+            "{name:?} is {own:?} in small letters"
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -184,8 +235,7 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
     let is_kind = kind.starts_with(|c: char| c.is_ascii_alphanumeric())
         && kind
             .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+'))
-        && !is_digits(kind);
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+'));
     if is_kind {
         Ok(())
     } else {
@@ -199,17 +249,18 @@ pub(super) fn check_kind(kind: &str) -> Result<(), Fault> {
 ///
 /// # Syntax
 ///
-/// Letters, digits, `_`, `-`, `.` and `+`; a letter or digit first, and not digits alone.
+/// Letters, digits, `_`, `-`, `.` and `+`; a letter or digit first. Digits alone are a type,
+/// too: `4090`.
 ///
 /// # Errors
 ///
-/// * `8`: a count; `gpu`: the resource, not a type; `h100:8`: a type and a count
+/// * `gpu`: the resource, not a type; `h100:8`: a type and a count
 ///
 /// ```
 /// use nim_slurm::slurm::GpuType;
 ///
 /// assert_eq!(GpuType::parse("h100_80gb")?.as_str(), "h100_80gb");
-/// assert!(GpuType::parse("8").is_err());
+/// assert!(GpuType::parse("h100:8").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -297,7 +348,7 @@ impl Gres {
         let counts = self
             .entries()
             .filter(|entry| entry.name == "gpu")
-            .map(|entry| u64::from(entry.count));
+            .map(|entry| entry.count);
         counts.reduce(|sum, count| sum + count)
     }
 }
@@ -390,6 +441,7 @@ mod tests {
         accepts::<Gres>("nvme:08,gpu:h100:02", "nvme:8,gpu:h100:2");
         accepts::<Gres>("gpu:a100-sxm4.80gb:4,nvme:2", "gpu:a100-sxm4.80gb:4,nvme:2");
         accepts::<Gres>("gpu:h100_1g.10gb+me:1", "gpu:h100_1g.10gb+me:1");
+        accepts::<Gres>("gpu:4090:02", "gpu:4090:2");
         assert!(Gres::parse("gpu:+me").is_err() && Gres::parse("gpu+me:1").is_err());
         for text in ["gpu:2,shard:2", "mps:50,gpu:h100:1"] {
             let words = format!(
@@ -416,8 +468,7 @@ mod tests {
         );
         refuses::<Gres>(
             "GPU:8",
-            "cannot take \"GPU:8\" as GRES: \"GPU\" is no resource name: small letters, digits and '_' are allowed, as \
-             in gpu:8",
+            "cannot take \"GPU:8\" as GRES: \"GPU\" is \"gpu\" in small letters",
         );
         refuses::<Gres>(
             "gpu:-1",
@@ -447,7 +498,44 @@ mod tests {
             "gpu:1,",
             "gpu:8k:1x",
             "none",
+            "gpu:1K",
+            "gpu:h100:1K",
+            "-nvme:1",
+            "4:1",
+            "Shard:2",
         ] {
+            assert!(Gres::parse(text).is_err(), "{text}");
+        }
+    }
+
+    /// What sites give out beside GPUs: scratch space by the byte, and names of their own.
+    #[test]
+    fn other_resources() {
+        let count = |text: &str| {
+            let gres = Gres::parse(text).unwrap_or_else(|error| panic!("{error}"));
+            gres.entries().next().unwrap().count()
+        };
+        assert_eq!(count("localscratch:20G"), 20 << 30);
+        assert_eq!(count("localscratch:21474836480"), 20 << 30);
+        assert_eq!(count("tmpfs:100g"), 100 << 30);
+        assert_eq!(count("tmpfs:ram:1T"), 1 << 40);
+        accepts::<Gres>("tmpfs:0100g,gpu:1", "tmpfs:100G,gpu:1");
+        accepts::<Gres>("nvme-local:1", "nvme-local:1");
+        accepts::<Gres>("NVMe:1", "NVMe:1");
+        refuses::<Gres>(
+            "tmpfs:0G",
+            "cannot take \"tmpfs:0G\" as GRES: it must be at least 1",
+        );
+        refuses::<Gres>(
+            "tmpfs:8192P",
+            "cannot take \"tmpfs:8192P\" as GRES: it is too large: less than 8192P is allowed",
+        );
+        refuses::<Gres>(
+            "tmpfs:ram:20GB",
+            "cannot take \"tmpfs:ram:20GB\" as GRES: \"20GB\" is no count: digits are allowed, and K, M, G, T or P, as in \
+             localscratch:20G",
+        );
+        for text in ["tmpfs:20GB", "tmpfs:99999999999999999999", "tmpfs:1.5G"] {
             assert!(Gres::parse(text).is_err(), "{text}");
         }
     }
@@ -457,6 +545,8 @@ mod tests {
         accepts::<GpuCount>("8", "8");
         accepts::<GpuCount>("h100:8", "h100:8");
         accepts::<GpuCount>("1g.10gb+me:2", "1g.10gb+me:2");
+        accepts::<GpuCount>("4090:1", "4090:1");
+        accepts::<GpuType>("4090", "4090");
         for text in ["0", "-1", "h100", "4:a100", "x:y:4", "a100=4", "8,4", ""] {
             assert!(GpuCount::parse(text).is_err(), "{text}");
         }
