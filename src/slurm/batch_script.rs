@@ -11,13 +11,18 @@ use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 /// # Syntax
 ///
 /// Any text without NUL and carriage returns, and without a line that begins with `#SBATCH`,
-/// `#PBS` or `#BSUB`. sbatch obeys the last two anywhere in a script, also in the middle of a
-/// string; options are said with [`Directives`], which checks them. Source: `opt.c` of sbatch.
+/// `#SLURM`, `#PBS` or `#BSUB`. sbatch obeys the last two anywhere in a script, also in the middle
+/// of a string; options are said with [`Directives`], which checks them. Source: `opt.c` of sbatch.
+///
+/// The first line may be one of `#!/bin/bash`, `#!/usr/bin/env bash` and their like, without
+/// options: the script has a first line of its own, and this one is a comment there.
 ///
 /// # Errors
 ///
 /// * `echo 'a\n#PBS -q other\n'`
 /// * `#!/usr/bin/env python3\n…`: the script is one of bash
+/// * `#!/bin/bash -e\n…`, `#!/bin/bash -l\n…`: the option would be lost. Say `set -e`, and
+///   `source /etc/profile`
 ///
 /// ```
 /// use nim_slurm::slurm::ScriptBody;
@@ -26,7 +31,8 @@ use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 /// let error = ScriptBody::parse("srun hostname\n#SBATCH --nodes=2\n").unwrap_err();
 /// assert!(error.to_string().contains("line 2 begins with #SBATCH"));
 /// assert!(ScriptBody::parse("#!/usr/bin/env python3\nprint(1)\n").is_err());
-/// assert!(ScriptBody::parse("#!/bin/bash -l\nsrun hostname\n").is_ok());
+/// assert!(ScriptBody::parse("#!/bin/bash -l\nsrun hostname\n").is_err());
+/// assert!(ScriptBody::parse("#!/bin/bash\nsource /etc/profile\nsrun hostname\n").is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,26 +52,41 @@ impl ScriptBody {
                 "it begins with a byte order mark, which bash would read as a part of the first word",
             ));
         }
-        let interpreter = text.lines().next().and_then(|line| line.strip_prefix("#!"));
-        let interpreter = interpreter.and_then(|line| {
-            let mut names = line
-                .split_whitespace()
-                .filter_map(|word| word.rsplit('/').next());
-            names.find(|name| *name != "env" && !name.starts_with('-'))
-        });
-        if let Some(name) = interpreter.filter(|name| !matches!(*name, "bash" | "sh")) {
-            return Err(Fault::rule(format!(
-                "line 1 names {name:?} as its interpreter, and bash will run it: put that script into a file, and call it here"
-            )));
+        if let Some(line) = text.lines().next().and_then(|line| line.strip_prefix("#!")) {
+            check_interpreter(line)?;
         }
         Ok(Self(text.to_owned()))
     }
 }
 
+/// Refuses a first line that asks for what the script does not have: its own first line counts.
+fn check_interpreter(line: &str) -> Result<(), Fault> {
+    let words = line.split_whitespace();
+    let mut names = words.clone().filter_map(|word| word.rsplit('/').next());
+    let name = names.find(|name| *name != "env" && !name.starts_with('-'));
+    if let Some(name) = name.filter(|name| !matches!(*name, "bash" | "sh")) {
+        return Err(Fault::rule(format!(
+            "line 1 names {name:?} as its interpreter, and bash will run it: put that script into a file, and call it here"
+        )));
+    }
+    let mut options = words.filter(|word| word.starts_with(['-', '+']));
+    // `env -S` hands on what follows it, and is no option of bash.
+    let Some(option) = options.find(|word| !matches!(*word, "-S" | "--split-string")) else {
+        return Ok(());
+    };
+    let instead = match option {
+        "-l" | "--login" => "source /etc/profile, and your own profile, in the script".to_owned(),
+        _ => format!("write a line of its own, as in: set {option}"),
+    };
+    Err(Fault::rule(format!(
+        "line 1 has the option {option}, which would be lost, since the script has a first line of its own: {instead}"
+    )))
+}
+
 /// Refuses lines that sbatch would read as options wherever they stand in a script.
 pub(crate) fn without_options(text: &str) -> Result<(), Fault> {
     for (line, number) in text.split('\n').zip(1..) {
-        let words = ["#SBATCH", "#PBS", "#BSUB"];
+        let words = ["#SBATCH", "#SLURM", "#PBS", "#BSUB"];
         if let Some(word) = words.iter().find(|word| line.starts_with(**word)) {
             return Err(Fault::rule(format!(
                 "line {number} begins with {word}, which sbatch would read as options of the job"
@@ -170,11 +191,41 @@ mod tests {
         for text in [
             "#SBATCH --nodes=2",
             "#SBATCHX",
+            "#SLURM --nodes=2",
             "true\n#BSUB -n 4",
             "a\r\n",
             "a\0",
         ] {
             assert!(ScriptBody::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn first_lines() {
+        for line in [
+            "#!/bin/bash",
+            "#! /bin/sh",
+            "#!/usr/bin/env bash",
+            "#!/usr/bin/env -S bash",
+        ] {
+            assert!(ScriptBody::parse(line).is_ok(), "{line}");
+        }
+        refuses::<ScriptBody>(
+            "#!/bin/bash -eu",
+            "cannot take \"#!/bin/bash -eu\" as script body: line 1 has the option -eu, which would be lost, since the \
+             script has a first line of its own: write a line of its own, as in: set -eu",
+        );
+        refuses::<ScriptBody>(
+            "#!/bin/bash -l\ntrue",
+            "cannot take \"#!/bin/bash -l\\ntrue\" as script body: line 1 has the option -l, which would be lost, since \
+             the script has a first line of its own: source /etc/profile, and your own profile, in the script",
+        );
+        for line in [
+            "#!/bin/bash --login",
+            "#!/usr/bin/env -S bash -e",
+            "#!/usr/bin/env python3",
+        ] {
+            assert!(ScriptBody::parse(line).is_err(), "{line}");
         }
     }
 }
