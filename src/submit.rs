@@ -10,6 +10,7 @@ use crate::command::{self, Answer, NoAnswer};
 use crate::job_options::ScriptKind;
 use crate::plan::Plan;
 use crate::slurm::{Dependency, SubmittedJob};
+use crate::value::ValueError;
 
 pub use self::chain::{Cancellation, Chain, ChainError, ChainJob};
 pub use self::error::SubmitError;
@@ -31,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 ///
 /// let sbatch = Sbatch::find()?;
 /// let setup = sbatch.submit("setup.sh")?;
-/// let launch = sbatch.after(&Dependency::after_ok([&setup])).submit("launch.sh")?;
+/// let launch = sbatch.after(&Dependency::after_ok([&setup])?)?.submit("launch.sh")?;
 /// println!("job {launch} follows job {setup}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -48,6 +49,7 @@ pub struct Sbatch {
     /// Whether Slurm's other programs are those of `PATH`, and not those beside `program`.
     is_on_path: bool,
     arguments: Vec<String>,
+    dependency: Option<Dependency>,
     removed_variables: Vec<String>,
     retry_policy: RetryPolicy,
 }
@@ -93,6 +95,7 @@ impl Sbatch {
             program,
             is_on_path: false,
             arguments: Vec::new(),
+            dependency: None,
             removed_variables: Vec::new(),
             retry_policy: RetryPolicy::default(),
         }
@@ -153,10 +156,32 @@ impl Sbatch {
             .without_variables(plan.variables_to_remove(kind, std::env::vars_os()))
     }
 
-    /// Makes the job wait for others.
-    #[must_use]
-    pub fn after(self, dependency: &Dependency) -> Self {
-        self.with_arguments([format!("--dependency={dependency}")])
+    /// Makes the job wait for others, and for what an earlier call said, too. It is in place of a
+    /// dependency that the script itself has: sbatch takes the one of its command line.
+    ///
+    /// # Errors
+    ///
+    /// When it does not go [together](Dependency::and) with an earlier call's.
+    ///
+    /// ```
+    /// use nim_slurm::Sbatch;
+    /// use nim_slurm::slurm::{Dependency, JobId};
+    ///
+    /// let (data, model) = (JobId::parse("7")?, JobId::parse("8")?);
+    /// let sbatch = Sbatch::at("/usr/bin/sbatch")
+    ///     .after(&Dependency::after_ok([data])?)?
+    ///     .after(&Dependency::after_any([model])?)?;
+    /// let command = sbatch.command("launch.sh");
+    /// assert!(command.get_args().any(|word| word == "--dependency=afterok:7,afterany:8"));
+    /// assert!(sbatch.after(&Dependency::parse("afterok:1?afterok:2")?).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn after(mut self, dependency: &Dependency) -> Result<Self, ValueError> {
+        self.dependency = Some(match &self.dependency {
+            Some(own) => own.and(dependency)?,
+            None => dependency.clone(),
+        });
+        Ok(self)
     }
 
     /// Sets how often and how long a controller that is not there is tried.
@@ -202,9 +227,12 @@ impl Sbatch {
     #[must_use]
     pub fn command(&self, script: impl AsRef<Utf8Path>) -> Command {
         let mut command = Command::new(&self.program);
+        let dependency = self.dependency.as_ref();
+        let dependency = dependency.map(|jobs| format!("--dependency={jobs}"));
         command
             .arg("--parsable")
             .args(&self.arguments)
+            .args(dependency)
             .arg(as_path(script.as_ref()))
             .env_remove("SBATCH_WAIT");
         for name in &self.removed_variables {

@@ -23,13 +23,13 @@ use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value
 /// ```
 /// use nim_slurm::slurm::{Dependency, JobId, SubmittedJob};
 ///
-/// let dependency = Dependency::after_ok([JobId::try_from(7)?, JobId::try_from(8)?]);
+/// let dependency = Dependency::after_ok([JobId::try_from(7)?, JobId::try_from(8)?])?;
 /// assert_eq!(dependency.as_str(), "afterok:7:8");
 /// let task = SubmittedJob::parse("9_3")?; // of an array, as sbatch answered
-/// assert_eq!(Dependency::after_ok([&task]).as_str(), "afterok:9_3");
+/// assert_eq!(Dependency::after_ok([&task])?.as_str(), "afterok:9_3");
 /// assert!(Dependency::parse("afterok:").is_err());
 /// let any = Dependency::parse("afternotok:7?afterok:8")?;
-/// assert!(any.needs_only_one() && !Dependency::after_any([JobId::parse("7")?]).needs_only_one());
+/// assert!(any.needs_only_one() && !Dependency::after_any([JobId::parse("7")?])?.needs_only_one());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,27 +39,51 @@ impl Dependency {
     /// Waits until all these jobs, or tasks of arrays, have ended with exit code 0. One that ends
     /// otherwise keeps this one waiting for good, or ends it, as the site has it. They are
     /// of the job's own cluster, since Slurm looks for them nowhere else.
-    #[must_use]
-    pub fn after_ok(jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When there is no job to wait for, or so many that the text has more than 65536 bytes.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::{Dependency, JobId};
+    ///
+    /// let jobs = [JobId::parse("7")?, JobId::parse("8")?];
+    /// assert_eq!(Dependency::after_ok(jobs)?.as_str(), "afterok:7:8");
+    /// let error = Dependency::after_ok([] as [JobId; 0]).unwrap_err();
+    /// assert!(error.to_string().ends_with("afterok needs a job id, as in afterok:4711"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn after_ok(
+        jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>,
+    ) -> Result<Self, ValueError> {
         Self::after("afterok", jobs)
     }
 
     /// Waits until all these jobs, or tasks of arrays, have ended, in whatever way.
-    #[must_use]
-    pub fn after_any(jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As [`after_ok`](Self::after_ok).
+    pub fn after_any(
+        jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>,
+    ) -> Result<Self, ValueError> {
         Self::after("afterany", jobs)
     }
 
-    fn after(kind: &str, jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>) -> Self {
+    fn after(
+        kind: &str,
+        jobs: impl IntoIterator<Item = impl Into<SubmittedJob>>,
+    ) -> Result<Self, ValueError> {
         let jobs = jobs.into_iter().fold(String::new(), |text, job| {
             format!("{text}:{}", job.into().number())
         });
-        // Without a job there is nothing to wait for but the job's own kind.
-        Self(if jobs.is_empty() {
-            "singleton".to_owned()
-        } else {
-            format!("{kind}{jobs}")
-        })
+        Self::parse(&format!("{kind}{jobs}"))
+    }
+
+    /// Waits until no other job of this name and user runs.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn singleton() -> Self {
+        Self("singleton".to_owned())
     }
 
     /// Waits for both: this one and another.
@@ -72,7 +96,7 @@ impl Dependency {
     /// use nim_slurm::slurm::{Dependency, JobId};
     ///
     /// let own = Dependency::parse("singleton")?;
-    /// let both = own.and(&Dependency::after_ok([JobId::parse("7")?]))?;
+    /// let both = own.and(&Dependency::after_ok([JobId::parse("7")?])?)?;
     /// assert_eq!(both.as_str(), "singleton,afterok:7");
     /// assert!(Dependency::parse("afterok:1?afterok:2")?.and(&own).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -218,9 +242,10 @@ mod tests {
     #[test]
     fn jobs_of_a_dependency() {
         let jobs = ["7_3;west", "8"].map(|job| SubmittedJob::parse(job).unwrap());
-        assert_eq!(Dependency::after_any(&jobs).as_str(), "afterany:7_3:8");
+        let after_any = Dependency::after_any(&jobs).unwrap();
+        assert_eq!(after_any.as_str(), "afterany:7_3:8");
         let nobody: [SubmittedJob; 0] = [];
-        assert_eq!(Dependency::after_ok(nobody).as_str(), "singleton");
+        assert!(Dependency::after_ok(&nobody).is_err() && Dependency::after_any(nobody).is_err());
     }
 
     #[test]

@@ -320,9 +320,10 @@ impl<'a> Chain<'a> {
 
     /// What is known before the first job exists is said before it exists.
     fn check_dependencies(&self) -> Result<(), ChainError> {
-        let no_job_yet = Dependency::after_ok([] as [SubmittedJob; 0]);
+        // No job has a number yet.
+        let before = Dependency::singleton();
         for kind in self.kinds().skip(1) {
-            self.dependency(kind, &no_job_yet)?;
+            self.waiting(self.sbatch.clone(), kind, &before)?;
         }
         Ok(())
     }
@@ -336,23 +337,27 @@ impl<'a> Chain<'a> {
         let Some(ChainJob { id: before, .. }) = before else {
             return Ok(sbatch);
         };
-        let dependency = self.dependency(kind, &Dependency::after_ok([before]))?;
+        let dependency = Dependency::after_ok([before]);
+        let dependency = dependency.map_err(|source| ChainError::Dependency { kind, source })?;
         // A job that waits for one that failed would wait forever, and jobs wait
         // only for jobs of their own cluster.
         let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
-        Ok(sbatch
-            .with_arguments(options.chain(before.cluster_option()))
-            .after(&dependency))
+        let sbatch = sbatch.with_arguments(options.chain(before.cluster_option()));
+        self.waiting(sbatch, kind, &dependency)
     }
 
-    /// What a script waits for: the job before it, and what the settings say.
-    fn dependency(&self, kind: ScriptKind, before: &Dependency) -> Result<Dependency, ChainError> {
+    /// Has a script wait for the job before it, and for what the settings say.
+    fn waiting(
+        &self,
+        sbatch: Sbatch,
+        kind: ScriptKind,
+        before: &Dependency,
+    ) -> Result<Sbatch, ChainError> {
         let own = self.plan.directives(kind).get(OptionName::Dependency);
-        own.map_or_else(
-            || Ok(before.clone()),
-            |own| Dependency::parse(&own).and_then(|own| own.and(before)),
-        )
-        .map_err(|source| ChainError::Dependency { kind, source })
+        let own = own.map(|own| Dependency::parse(&own)).transpose();
+        let both = own.and_then(|own| own.map_or_else(|| Ok(before.clone()), |own| own.and(before)));
+        both.and_then(|both| sbatch.after(&both))
+            .map_err(|source| ChainError::Dependency { kind, source })
     }
 }
 
