@@ -217,7 +217,8 @@ impl Image {
     }
 
     /// The file that enroot would name by itself: path and tag with `+` between.
-    /// An image with a digest alone gets the digest's first digits.
+    /// An image with a digest alone gets the digest's first digits. A name above the
+    /// limit of a [`SquashFile`] is cut, and ends with a number that tells it from others.
     #[must_use]
     pub fn squash_file(&self) -> SquashFile {
         let version = match (&self.tag, &self.digest) {
@@ -225,9 +226,21 @@ impl Image {
             (None, Some(digest)) => &digest["sha256:".len()..][..12],
             (None, None) => "latest",
         };
-        SquashFile(format!("{}+{version}.sqsh", self.path.replace('/', "+")))
+        let stem = format!("{}+{version}", self.path.replace('/', "+"));
+        if stem.len() + ".sqsh".len() <= LONGEST_FILE {
+            return SquashFile(format!("{stem}.sqsh"));
+        }
+        // FNV-1a, which is the same on every machine.
+        let number = stem.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |number, byte| {
+            (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        let end = format!("+{number:016x}.sqsh");
+        SquashFile(format!("{}{end}", &stem[..LONGEST_FILE - end.len()]))
     }
 }
+
+/// Most file systems take names of 255 bytes, and a name gets endings while its file is made.
+const LONGEST_FILE: usize = 200;
 
 /// True for a first part of a reference that names a registry by its looks.
 fn is_registry(part: &str) -> bool {
@@ -335,7 +348,7 @@ text_value!(Registry, "registry");
 /// # Syntax
 ///
 /// Letters, digits, `.`, `_`, `+`, `@`, `-`, and `.sqsh` at the end; not `.` or `-`
-/// first, and no `/`: the file lies directly below the stage path.
+/// first, and no `/`: the file lies directly below the stage path. 200 bytes at most.
 ///
 /// # Errors
 ///
@@ -364,7 +377,7 @@ impl SquashFile {
                 "a name that ends in .sqsh and does not begin with '.' or '-' is allowed",
             ));
         }
-        crate::value::at_most(text, 200)?;
+        crate::value::at_most(text, LONGEST_FILE)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -449,6 +462,17 @@ mod tests {
                 .as_str(),
             "nim+meta+llama3-70b-instruct+1.0.3.sqsh"
         );
+    }
+
+    #[test]
+    fn a_long_name_is_a_squash_file_too() {
+        let path = "a/".repeat(150);
+        let files = ["x:1", "x:2", "y:1"].map(|end| image(&format!("{path}{end}")).squash_file());
+        for file in &files {
+            assert_eq!(SquashFile::parse(file.as_str()).as_ref(), Ok(file));
+            assert_eq!(file.as_str().len(), 200);
+        }
+        assert!(files[0] != files[1] && files[0] != files[2]);
     }
 
     #[test]

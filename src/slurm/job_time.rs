@@ -110,7 +110,8 @@ impl JobTime {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn after(delay: Duration) -> Result<Self, crate::value::ValueError> {
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        let fraction = u64::from(delay.subsec_nanos() > 0);
+        let seconds = delay.as_secs().saturating_add(fraction);
         Self::parse(&format!("now+{seconds}"))
     }
 
@@ -331,6 +332,11 @@ mod tests {
                 ),
             );
         }
+    }
+
+    #[test]
+    fn the_longest_delay() {
+        assert!(JobTime::after(Duration::MAX).is_err());
     }
 
     #[test]

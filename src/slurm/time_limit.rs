@@ -87,7 +87,8 @@ impl TimeLimit {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_duration(duration: Duration) -> Result<Self, ValueError> {
-        let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+        let fraction = u64::from(duration.subsec_nanos() > 0);
+        let seconds = duration.as_secs().saturating_add(fraction);
         Self::parse(&days_and_clock(seconds.div_ceil(60)))
     }
 
@@ -261,6 +262,11 @@ mod tests {
         minutes("1-2:3:4", 1564);
         minutes("35791394", 35_791_394);
         accepts::<TimeLimit>("Infinite", "UNLIMITED");
+    }
+
+    #[test]
+    fn the_longest_duration() {
+        assert!(TimeLimit::from_duration(Duration::MAX).is_err());
     }
 
     #[test]
