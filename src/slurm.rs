@@ -92,7 +92,7 @@ pub use self::job_time::{Deadline, JobTime};
 pub use self::licenses::Licenses;
 pub use self::mem_bind::MemBind;
 pub use self::mem_update::MemUpdate;
-pub use self::memory::Memory;
+pub use self::memory::{Memory, MemoryPerGpu};
 pub use self::modes::{
     Exclusive, Flag, KillOnInvalidDep, NoKill, OomKillStep, OpenMode, Power, Requeue, WaitAllNodes,
 };

@@ -231,9 +231,11 @@ impl Image {
             return SquashFile(format!("{stem}.sqsh"));
         }
         // FNV-1a, which is the same on every machine.
-        let number = stem.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |number, byte| {
-            (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        });
+        let number = stem
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |number, byte| {
+                (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+            });
         let end = format!("+{number:016x}.sqsh");
         SquashFile(format!("{}{end}", &stem[..LONGEST_FILE - end.len()]))
     }

@@ -9,9 +9,9 @@ use crate::value::{Fault, at_most, only, positive_number, text_value, whole_numb
 ///
 /// One of these, with `verbose,` in front where Slurm is to report it:
 ///
-/// * `none`, or `closest`: the GPUs beside the task's cores
+/// * `none` (from 21.08), or `closest`: the GPUs beside the task's cores
 /// * `single:TASKS`: one GPU for so many tasks
-/// * `per_task:GPUS`: so many GPUs for each task
+/// * `per_task:GPUS`: so many GPUs for each task (from 21.08)
 /// * `map_gpu:ID,…`: GPU numbers, task by task
 /// * `mask_gpu:MASK,…`: hexadecimal masks, task by task
 ///

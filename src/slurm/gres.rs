@@ -215,10 +215,11 @@ pub(super) fn check_name(name: &str) -> Result<(), Fault> {
         )));
     }
     let own = ["gpu", "shard", "mps"].into_iter();
-    match own.filter(|own| *own != name).find(|own| own.eq_ignore_ascii_case(name)) {
-        Some(own) => Err(Fault::rule(format!(
-            "{name:?} is {own:?} in small letters"
-        ))),
+    match own
+        .filter(|own| *own != name)
+        .find(|own| own.eq_ignore_ascii_case(name))
+    {
+        Some(own) => Err(Fault::rule(format!("{name:?} is {own:?} in small letters"))),
         None => Ok(()),
     }
 }

@@ -148,6 +148,54 @@ impl fmt::Display for Memory {
 
 value!(Memory, "memory");
 
+/// Memory for each GPU of a job.
+///
+/// # Syntax
+///
+/// As [`Memory`], but at least 1: zero is all memory with some releases, and the site's default with
+/// others. Source: sbatch(1), `--mem-per-gpu`.
+///
+/// # Errors
+///
+/// * `0`: say `--mem=0` in its place for all memory of the node
+///
+/// ```
+/// use nim_slurm::slurm::MemoryPerGpu;
+///
+/// assert_eq!(MemoryPerGpu::parse("64GB")?.to_string(), "64G");
+/// assert_eq!(MemoryPerGpu::parse("64G")?.memory().mebibytes(), 64 * 1024);
+/// assert!(MemoryPerGpu::parse("0").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MemoryPerGpu(Memory);
+
+impl MemoryPerGpu {
+    fn check(text: &str) -> Result<Self, Fault> {
+        let memory = Memory::check(text)?;
+        if memory.is_all() {
+            return Err(Fault::rule(
+                "not every release reads zero as all memory: say --mem=0 in its place for that",
+            ));
+        }
+        Ok(Self(memory))
+    }
+
+    /// The amount.
+    #[must_use]
+    pub const fn memory(self) -> Memory {
+        self.0
+    }
+}
+
+impl fmt::Display for MemoryPerGpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+value!(MemoryPerGpu, "memory for each GPU");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +210,20 @@ mod tests {
         accepts::<Memory>("1024T", "1024T");
         assert_eq!(Memory::parse("1K").map(Memory::mebibytes), Ok(1));
         assert_eq!(Memory::parse("2T").map(Memory::mebibytes), Ok(2 << 20));
+    }
+
+    #[test]
+    fn for_each_gpu() {
+        accepts::<MemoryPerGpu>("16g", "16G");
+        for text in ["0", "0M"] {
+            refuses::<MemoryPerGpu>(
+                text,
+                &format!(
+                    "cannot take {text:?} as memory for each GPU: not every release reads zero as all memory: say --mem=0 in \
+                     its place for that"
+                ),
+            );
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ use crate::value::{Fault, ValueError, only, text_value, whole_number};
 /// * `WHOM`: `B` for the batch shell alone; without it, all steps get the signal and
 ///   the batch shell does not. `R` lets the job overlap with a reservation that allows
 ///   it; `BR` and `RB` are both
-/// * `SIGNAL`: a name with or without `SIG`, or a number from 1 to 31
+/// * `SIGNAL`: a name with or without `SIG`, or a number from 1 to 31. Releases before 23.11 know
+///   `CHLD` and `PIPE` by their numbers alone, 17 and 13
 /// * `SECONDS`: how long before the end, 1 to 65535, by default 60, without a unit.
 ///   Slurm looks once a minute: the signal may come up to a minute early
 ///

@@ -77,7 +77,7 @@ text_value!(Comment, "comment");
 /// # Syntax
 ///
 /// A path; Slurm replaces `%A` (array's job id), `%a` (array index), `%b` (index
-/// modulo ten), `%j` (job id), `%J` (job and step), `%N` (node), `%n` (node's
+/// modulo ten, from 24.11), `%j` (job id), `%J` (job and step), `%N` (node), `%n` (node's
 /// rank), `%s` (step), `%t` (task), `%u` (user), `%x` (job name), and `%%`; a
 /// number between `%` and the letter pads with zeros, up to 10. A relative path
 /// begins where the job was submitted. Its folder must exist when the job starts.

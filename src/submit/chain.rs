@@ -355,7 +355,8 @@ impl<'a> Chain<'a> {
     ) -> Result<Sbatch, ChainError> {
         let own = self.plan.directives(kind).get(OptionName::Dependency);
         let own = own.map(|own| Dependency::parse(&own)).transpose();
-        let both = own.and_then(|own| own.map_or_else(|| Ok(before.clone()), |own| own.and(before)));
+        let both =
+            own.and_then(|own| own.map_or_else(|| Ok(before.clone()), |own| own.and(before)));
         both.and_then(|both| sbatch.after(&both))
             .map_err(|source| ChainError::Dependency { kind, source })
     }

@@ -6,10 +6,11 @@ use super::super::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
     CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
     Flag, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
-    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
-    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Passthrough,
-    Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation, ResvPorts, Signal,
-    SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
+    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, MemoryPerGpu, Nice,
+    NoKill, NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition,
+    Passthrough, Power, Priority, Profile, Propagate, Qos, Release, Requeue, Reservation,
+    ResvPorts, Signal, SmallCount, Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask,
+    WaitAllNodes, Wckey,
 };
 use super::value::{Argument, InVariable, OptionValue};
 use crate::plain::plain;
@@ -406,7 +407,7 @@ options! {
     MemPerCpu: mem_per_cpu("4G"), Memory, "mem-per-cpu", variable = "SBATCH_MEM_PER_CPU",
         recipes = true;
     /// Memory for each GPU.
-    MemPerGpu: mem_per_gpu("64G"), Memory, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU",
+    MemPerGpu: mem_per_gpu("64G"), MemoryPerGpu, "mem-per-gpu", variable = "SBATCH_MEM_PER_GPU",
         recipes = true;
     /// How tasks are tied to memory.
     MemBind: mem_bind("local"), MemBind, "mem-bind", variable = "SBATCH_MEM_BIND", recipes = true;

@@ -58,12 +58,64 @@ const LATER_VALUES: &[(OptionName, IsLater, &str, Release)] = &[
         Release::new(25, 5),
     ),
     (
+        OptionName::Output,
+        has_index_modulo_ten,
+        "%x-%b.out",
+        Release::new(24, 11),
+    ),
+    (
+        OptionName::Error,
+        has_index_modulo_ten,
+        "%x-%b.err",
+        Release::new(24, 11),
+    ),
+    (
+        OptionName::Input,
+        has_index_modulo_ten,
+        "input-%2b",
+        Release::new(24, 11),
+    ),
+    (
+        OptionName::Signal,
+        |text| text.contains("CHLD") || text.contains("PIPE"),
+        "B:PIPE@60",
+        Release::new(23, 11),
+    ),
+    (
+        OptionName::GpuBind,
+        |text| text.contains("per_task:") || text.ends_with("none"),
+        "per_task:1",
+        Release::new(21, 8),
+    ),
+    (
+        OptionName::CpuFreq,
+        |text| text.to_ascii_lowercase().contains("schedutil"),
+        "low-high:SchedUtil",
+        Release::new(21, 8),
+    ),
+    (
         OptionName::Requeue,
         |text| text == "expedite",
         "expedite",
         Release::new(25, 11),
     ),
 ];
+
+/// True for a file name with `%b`, which earlier releases keep as it is.
+fn has_index_modulo_ten(text: &str) -> bool {
+    let mut rest = text.chars();
+    while rest.any(|c| c == '%') {
+        if rest.find(|c| !c.is_ascii_digit()) == Some('b') {
+            return true;
+        }
+    }
+    false
+}
+
+/// The release before which a line with one of [`PARTS_OF_A_JOB`] anywhere in it begins another part
+/// of the job. Source: `sbatch/opt.c` of 20.11 and 21.08.
+const WHOLE_LINES: Release = Release::new(21, 8);
+const PARTS_OF_A_JOB: [&str; 2] = ["hetjob", "packjob"];
 
 /// An option, or its value, that a release of Slurm does not know.
 ///
@@ -137,13 +189,20 @@ impl Directives {
             let later = LATER_VALUES.iter().find(|(option, is_later, _, first)| {
                 *option == name && is_later(&value) && release < *first
             });
+            let lower = value.to_ascii_lowercase();
+            let part = PARTS_OF_A_JOB.iter().find(|word| lower.contains(**word));
             let (option, reason) = if release < first {
                 (name.to_string(), came(first))
             } else if release > last {
                 (name.to_string(), format!("it went after {last}"))
-            } else {
-                let (_, _, _, first) = later?;
+            } else if let Some((_, _, _, first)) = later {
                 (format!("{name}={value}"), came(*first))
+            } else {
+                let word = part.filter(|_| release < WHOLE_LINES)?;
+                let reason = format!(
+                    "before {WHOLE_LINES}, {word:?} in a line begins another part of the job"
+                );
+                (format!("{name}={value}"), reason)
             };
             Some(UnknownOption {
                 name,
@@ -219,11 +278,42 @@ mod tests {
             let mut directives = Directives::new();
             directives.set(name, text).unwrap();
             assert_eq!(directives.unknown_to(first), []);
-            assert_eq!(
-                directives.unknown_to(Release::new(22, 11)).len(),
-                1,
-                "{name}"
-            );
+            assert_eq!(directives.unknown_to(Release::OLDEST).len(), 1, "{name}");
         }
+    }
+
+    #[test]
+    fn an_index_modulo_ten_is_a_letter_behind_a_percent_sign() {
+        let later = |text: &str| {
+            let directives = Directives::new().output(text.parse().unwrap());
+            directives.unknown_to(Release::new(24, 5)).len()
+        };
+        for text in ["%b", "out-%2b", "%%%b", "%x%03b.out"] {
+            assert_eq!(later(text), 1, "{text}");
+        }
+        for text in ["b", "%%b", "%j-b", "%A_%a"] {
+            assert_eq!(later(text), 0, "{text}");
+        }
+    }
+
+    /// 20.11 looks for the words anywhere in a line, later releases for a line that is one.
+    #[test]
+    fn a_word_that_splits_the_job() {
+        let directives = Directives::new()
+            .job_name("my-HetJob".parse().unwrap())
+            .comment("a packjob".parse().unwrap());
+        let unknown = directives.unknown_to(Release::OLDEST);
+        let said: Vec<_> = unknown
+            .iter()
+            .map(|it| format!("{}: {}", it.option(), it.reason()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "--job-name=my-HetJob: before 21.08, \"hetjob\" in a line begins another part of the job",
+                "--comment=a packjob: before 21.08, \"packjob\" in a line begins another part of the job",
+            ]
+        );
+        assert_eq!(directives.unknown_to(Release::new(21, 8)), []);
     }
 }

@@ -4,8 +4,8 @@ use super::super::{
     Account, AcctgFreq, Array, BootDelay, ClusterConstraint, Clusters, Comment, Constraint,
     CoreSpec, Count, CpuFreq, Deadline, Dependency, Distribution, Exclusive, Export, FilePath,
     Flag, FreeText, GpuBind, GpuCount, GpuFreq, Gres, GresFlags, Hint, JobName, JobTime,
-    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, Nice, NoKill,
-    NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Power,
+    KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, MemoryPerGpu, Nice,
+    NoKill, NodeCount, NodeList, NodeShape, OomKillStep, OpenMode, OutputPattern, Partition, Power,
     Priority, Profile, Propagate, Qos, Requeue, Reservation, ResvPorts, Signal, SmallCount,
     Switches, ThreadSpec, TimeLimit, TresBind, TresPerTask, WaitAllNodes, Wckey,
 };
@@ -75,7 +75,7 @@ macro_rules! text_options {
 text_options! {
     Account, AcctgFreq, Array, ClusterConstraint, Clusters, Comment, Constraint, CpuFreq, Deadline,
     Dependency, Distribution, Export, FilePath, FreeText, GpuBind, GpuFreq, Gres, GresFlags, Hint,
-    JobName, JobTime, KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory,
+    JobName, JobTime, KillOnInvalidDep, Licenses, MailType, MailUser, MemBind, MemUpdate, Memory, MemoryPerGpu,
     NodeList, NodeShape, OpenMode, OutputPattern, Partition, Power, Profile, Propagate, Qos, Reservation,
     Signal, Switches, TimeLimit, TresBind, TresPerTask, BootDelay, Wckey,
 }
