@@ -248,6 +248,14 @@ fn a_way_to_ask_for_gpus_replaces_one_of_a_lower_layer() {
     let own = "[slurm]\ngpus_per_node = 8\n[slurm.launch]\ngres = 'gpu:4'";
     assert_eq!(arguments(settings(own)), ["--gres=gpu:4"]);
 
+    // Two ways that go together give way together.
+    let both = settings("[slurm]\ngpus = 8\ngpus_per_task = 8");
+    assert_eq!(arguments(both.clone()), ["--gpus=8", "--gpus-per-task=8"]);
+    assert_eq!(
+        arguments(both.with_slurm(flag.clone())),
+        ["--gpus-per-node=4"]
+    );
+
     // sbatch would add what a variable asks for, so it is not handed on.
     let plan = plan(with_environment.with_slurm(flag.clone()));
     assert_eq!(
@@ -282,14 +290,19 @@ fn an_option_without_what_it_needs_is_refused() {
     // The recipe asks for one task, and would give way to nothing here.
     assert_eq!(
         problems(settings("slurm = { launch = { gpus_per_socket = 4 } }")),
-        ["launch.sh: --gpus-per-socket ([slurm.launch] of the settings) needs --sockets-per-node"]
+        [
+            "launch.sh: --gpus-per-socket ([slurm.launch] of the settings) needs --sockets-per-node or \
+             --extra-node-info=SOCKETS"
+        ]
     );
-    // setup.sh and prepare_models.sh have one task each.
-    assert_eq!(
-        problems(settings("slurm = { gpus_per_task = 4 }")),
-        ["launch.sh: --gpus-per-task ([slurm] of the settings) needs --ntasks or --gpus"]
-    );
-    plan(settings("slurm = { gpus_per_task = 4, ntasks = 1 }"));
+    // setup.sh and prepare_models.sh have one task each, and launch.sh has one node.
+    plan(settings("slurm = { gpus_per_task = 4 }"));
+    plan(settings("slurm = { gpus_per_task = 4, gpus = 4 }"));
+    let told = problems(settings(
+        "slurm.launch = { gpus_per_task = 4, nodes = '1-2' }",
+    ));
+    let need = "launch.sh: --gpus-per-task ([slurm.launch] of the settings) needs --ntasks or --nodes=N or --gpus";
+    assert!(told.iter().any(|told| told == need), "{told:?}");
 }
 
 #[test]

@@ -133,12 +133,11 @@ pub(super) fn merge(
         });
     }
     for need in merged.needs() {
-        let one_of: Vec<_> = need.one_of.iter().map(ToString::to_string).collect();
         problems.push(Problem::MissingOption {
             script: script(),
             option: need.option,
             origin: origin(need.option),
-            one_of: one_of.join(" or "),
+            one_of: need.choices(),
         });
     }
     if let Some(release) = settings.cluster().slurm {

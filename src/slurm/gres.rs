@@ -117,17 +117,6 @@ impl<'a> GresEntry<'a> {
         Ok(entry)
     }
 
-    /// The entry as it is written, without zeros in front of its count.
-    fn as_given_by(&self, text: &str) -> String {
-        match text.rsplit_once(':') {
-            Some((rest, count)) if digits_and_factor(count).is_some() => {
-                let count = count.trim_start_matches('0').to_ascii_uppercase();
-                format!("{rest}:{count}")
-            }
-            _ => text.to_owned(),
-        }
-    }
-
     /// The resource's name: `gpu`.
     #[must_use]
     pub const fn name(&self) -> &'a str {
@@ -144,6 +133,17 @@ impl<'a> GresEntry<'a> {
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
+    }
+}
+
+/// An entry without zeros in front of its count.
+fn without_zeros(entry: &str) -> String {
+    match entry.rsplit_once(':') {
+        Some((rest, count)) if digits_and_factor(count).is_some() => {
+            let count = count.trim_start_matches('0').to_ascii_uppercase();
+            format!("{rest}:{count}")
+        }
+        _ => entry.to_owned(),
     }
 }
 
@@ -310,7 +310,7 @@ impl Gres {
             ALLOWED,
         )?;
         at_most(text, 1024)?;
-        let canonical = |entry| GresEntry::check(entry).map(|checked| checked.as_given_by(entry));
+        let canonical = |entry| GresEntry::check(entry).map(|_| without_zeros(entry));
         let entries: Result<Vec<_>, _> = text.split(',').map(canonical).collect();
         let gres = Self(entries?.join(","));
         let mixed = gres.entries().find(|typed| {

@@ -79,6 +79,11 @@ impl TresPerTask {
         Ok(tres)
     }
 
+    /// Whether this asks for generic resources, whose number Slurm reckons from the tasks.
+    pub(crate) fn has_generic_resources(&self) -> bool {
+        self.entries().any(|(kind, _)| kind.starts_with("gres/"))
+    }
+
     /// Whether this asks for parts of GPUs.
     pub(crate) fn has_parts_of_gpus(&self) -> bool {
         let names = self

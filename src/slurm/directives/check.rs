@@ -81,10 +81,7 @@ impl fmt::Display for OptionProblem {
                 second,
                 reason,
             }) => write!(f, "{first} and {second} exclude each other: {reason}"),
-            Self::Need(Need { option, one_of }) => {
-                let one_of: Vec<_> = one_of.iter().map(ToString::to_string).collect();
-                write!(f, "{option} needs {}", one_of.join(" or "))
-            }
+            Self::Need(need) => write!(f, "{} needs {}", need.option, need.choices()),
             Self::Unknown(release, unknown) => write!(
                 f,
                 "Slurm {release} does not know {}: {}",

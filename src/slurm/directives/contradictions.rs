@@ -19,6 +19,7 @@ impl Directives {
         let groups = [
             values.contradictions_of_times(),
             values.contradictions_of_tasks(),
+            values.contradictions_of_gpus_and_tasks(),
             values.contradictions_of_an_arbitrary_order(),
             values.contradictions_of_nodes(),
             values.contradictions_of_features(),
@@ -81,6 +82,46 @@ impl Values<'_> {
             conflicts.push(conflict(OptionName::Gpus, option, reason));
         }
         conflicts
+    }
+
+    /// What contradicts so many GPUs, of which each task gets so many. Source: `_test_gres_cnt` of
+    /// `gres.c`.
+    fn contradictions_of_gpus_and_tasks(self) -> Vec<Conflict> {
+        let (Some(gpus), Some(per_task)) = (self.gpus(), self.gpus_per_task()) else {
+            return Vec::new();
+        };
+        if gpus.kind() != per_task.kind() {
+            let reason = "they name different types of GPU";
+            return vec![conflict(OptionName::Gpus, OptionName::GpusPerTask, reason)];
+        }
+        if !gpus.count().is_multiple_of(per_task.count()) {
+            let reason = "the GPUs are for no whole number of tasks";
+            return vec![conflict(OptionName::Gpus, OptionName::GpusPerTask, reason)];
+        }
+        let tasks = u64::from(gpus.count() / per_task.count());
+        match self.counted_tasks() {
+            Some((option, counted)) if counted != tasks => {
+                let reason = "the GPUs are for another number of tasks";
+                vec![conflict(OptionName::GpusPerTask, option, reason)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// How many tasks sbatch counts, and which option says so; none where it leaves that to the
+    /// controller. From `--ntasks-per-node` on nodes whose number is not said, 22.05 counts.
+    fn counted_tasks(self) -> Option<(OptionName, u64)> {
+        if let Some(tasks) = self.ntasks() {
+            return Some((OptionName::Ntasks, tasks.get().into()));
+        }
+        let is_single = self.nodes().map(|nodes| nodes.min() == nodes.max());
+        let of_a_node = self.ntasks_per_node().map(|tasks| u64::from(tasks.get()));
+        let nodes = self.least_nodes().map_or(1, |(_, nodes)| nodes);
+        match (is_single, of_a_node) {
+            (Some(false), _) | (None, None) => None,
+            (Some(true), None) => Some((OptionName::Nodes, nodes)),
+            (_, Some(of_a_node)) => Some((OptionName::NtasksPerNode, nodes * of_a_node)),
+        }
     }
 
     /// What contradicts the order of tasks that a list of nodes says.

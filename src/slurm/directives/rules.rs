@@ -39,8 +39,21 @@ pub struct Conflict {
 pub struct Need {
     /// The option that is set.
     pub option: OptionName,
-    /// Options of which one is needed.
+    /// Options of which one is needed: `Nodes` as a single number, `ExtraNodeInfo` with a number
+    /// of sockets.
     pub one_of: &'static [OptionName],
+}
+
+impl Need {
+    /// The options of which one is needed, as they are typed.
+    pub(crate) fn choices(&self) -> String {
+        let choices = self.one_of.iter().map(|name| match name {
+            Nodes => "--nodes=N".to_owned(),
+            ExtraNodeInfo => "--extra-node-info=SOCKETS".to_owned(),
+            name => name.to_string(),
+        });
+        choices.collect::<Vec<_>>().join(" or ")
+    }
 }
 
 /// What of an option counts.
@@ -62,7 +75,7 @@ use OptionName::{
     Batch, Bb, Bbf, ConsolidateSegments, Constraint, Container, ContainerId, CoreSpec,
     CoresPerSocket, CpusPerGpu, CpusPerTask, Distribution, Exclusive, ExtraNodeInfo, GpuBind,
     GpuFreq, Gpus, GpusPerNode, GpusPerSocket, GpusPerTask, Gres, Hint, Mem, MemPerCpu, MemPerGpu,
-    NoRequeue, Nodefile, Nodelist, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
+    NoRequeue, Nodefile, Nodelist, Nodes, Ntasks, NtasksPerCore, NtasksPerGpu, NtasksPerNode,
     NtasksPerTres, Oversubscribe, Requeue, ResvPorts, Segment, SocketsPerNode, SpreadJob,
     SpreadSegments, Stepmgr, ThreadSpec, ThreadsPerCore, Time, TimeMin, TresBind, TresPerTask,
     UseMinNodes,
@@ -77,6 +90,10 @@ const ANY_GPUS: &[OptionName] = &[
     GpusPerSocket,
     TresPerTask,
 ];
+
+/// Ways that may stand together: so many GPUs, and how many of them a task gets. Slurm counts the
+/// tasks.
+const WITH_TASKS: [OptionName; 2] = [Gpus, GpusPerTask];
 
 const WHOLE: &str = "a frequency is that of whole GPUs, not of shard or mps";
 
@@ -150,7 +167,7 @@ const ONE_OF: &[(&[OptionName], Part, &str)] = &[
 
 /// What cannot stand beside either name of `--ntasks-per-gpu`, and what either needs.
 const OTHER_TASKS: &[OptionName] = &[NtasksPerNode, GpusPerTask, GpusPerSocket, TresPerTask];
-const TASKS_NEED: &[OptionName] = &[Gpus, GpusPerNode, Gres, Ntasks];
+const TASKS_NEED: &[OptionName] = &[Gpus, GpusPerNode, Gres, Ntasks, Nodes];
 
 const TASKS_FROM_GPUS: &str = "the number of tasks follows from the GPUs";
 const NODE_SHAPE: &str = "the shape of a node is said in one way";
@@ -178,11 +195,12 @@ const NONE_OF: &[(OptionName, &[OptionName], &str)] = &[
     ),
 ];
 
-/// Options that need one of others. The source is that of [`ONE_OF`].
+/// Options that need one of others. The source is that of [`ONE_OF`]. sbatch counts tasks from a
+/// single number of nodes, and not all releases do from `--ntasks-per-node` alone.
 const NEEDS: &[(OptionName, &[OptionName])] = &[
-    (GpusPerSocket, &[SocketsPerNode]),
-    (GpusPerTask, &[Ntasks, Gpus]),
-    (TresPerTask, &[Ntasks, Gpus]),
+    (GpusPerSocket, &[SocketsPerNode, ExtraNodeInfo]),
+    (GpusPerTask, &[Ntasks, Nodes, Gpus]),
+    (TresPerTask, &[Ntasks, Nodes]),
     (Batch, &[Constraint]),
     (CpusPerGpu, ANY_GPUS),
     (MemPerGpu, ANY_GPUS),
@@ -211,6 +229,34 @@ impl Directives {
         }
     }
 
+    /// Whether an option is such that it needs others.
+    fn has_need(&self, name: OptionName) -> bool {
+        match name {
+            // CPUs and licences are counted with the tasks, whatever their number.
+            TresPerTask => {
+                let tres = self.values().tres_per_task();
+                tres.is_some_and(slurm::TresPerTask::has_generic_resources)
+            }
+            name => self.is_set(name),
+        }
+    }
+
+    /// Whether an option says what another one needs.
+    fn meets(&self, name: OptionName) -> bool {
+        let values = self.values();
+        match name {
+            // Slurm counts no tasks from a range of nodes.
+            Nodes => values
+                .nodes()
+                .is_some_and(|nodes| nodes.min() == nodes.max()),
+            ExtraNodeInfo => {
+                let shape = values.extra_node_info();
+                shape.is_some_and(|shape| shape.sockets().is_some())
+            }
+            name => self.asks(name, Part::Gpus),
+        }
+    }
+
     /// True when this asks for GPUs, in whatever way.
     ///
     /// ```
@@ -231,12 +277,11 @@ impl Directives {
     /// exclude each other here already.
     pub(crate) fn below(&self, upper: &Self) -> Self {
         let asks = |own: &Self, name: OptionName| own.asks(name, Part::GpusOrParts);
-        let ways: Vec<_> = ANY_GPUS.iter().filter(|&&name| asks(self, name)).collect();
-        let [&way] = ways[..] else {
-            return self.clone();
-        };
-        let asks_for_more = match way {
-            Gres => {
+        let ways = ANY_GPUS.iter().copied();
+        let ways: Vec<_> = ways.filter(|&name| asks(self, name)).collect();
+        let asks_for_more = match ways[..] {
+            _ if ways == WITH_TASKS => false,
+            [Gres] => {
                 let mut entries = self
                     .values()
                     .gres()
@@ -244,12 +289,13 @@ impl Directives {
                     .flat_map(slurm::Gres::entries);
                 entries.any(|entry| entry.name() != "gpu" && !is_part_of_gpu(entry.name()))
             }
-            TresPerTask => true,
-            _ => false,
+            [TresPerTask] => true,
+            [_] => false,
+            _ => return self.clone(),
         };
-        let is_another = |&name: &OptionName| name != way && asks(upper, name);
+        let is_another = |name: &OptionName| !ways.contains(name) && asks(upper, *name);
         if !asks_for_more && ANY_GPUS.iter().any(is_another) {
-            self.clone().without(way)
+            ways.into_iter().fold(self.clone(), Self::without)
         } else {
             self.clone()
         }
@@ -289,7 +335,9 @@ impl Directives {
                 .filter(|&name| self.asks(name, part))
                 .collect();
             for (index, &first) in set.iter().enumerate() {
-                conflicts.extend(set[index + 1..].iter().map(|&second| Conflict {
+                let others = set[index + 1..].iter().copied();
+                let others = others.filter(|&second| [first, second] != WITH_TASKS);
+                conflicts.extend(others.map(|second| Conflict {
                     first,
                     second,
                     reason,
@@ -314,17 +362,20 @@ impl Directives {
     /// use nim_slurm::slurm::{Directives, OptionName};
     ///
     /// let directives = Directives::new().gpus_per_task(1);
-    /// assert_eq!(directives.needs()[0].one_of, [OptionName::Ntasks, OptionName::Gpus]);
-    /// assert!(directives.ntasks(4).needs().is_empty());
+    /// assert!(directives.needs()[0].one_of.contains(&OptionName::Ntasks));
+    /// assert!(directives.clone().ntasks(4).needs().is_empty());
+    /// // Slurm counts the tasks of a single number of nodes, and those that GPUs are for.
+    /// assert!(directives.clone().nodes(2).ntasks_per_node(4).needs().is_empty());
+    /// assert!(directives.gpus(4).check(None).is_ok());
     /// ```
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
         const ARBITRARY: &[OptionName] = &[Nodelist];
         const ENDLESS: &[OptionName] = &[Time];
-        let is_met = |one_of: &[OptionName]| one_of.iter().any(|&name| self.asks(name, Part::Gpus));
+        let is_met = |one_of: &[OptionName]| one_of.iter().any(|&name| self.meets(name));
         let rows = NEEDS.iter().copied();
         let mut needs: Vec<_> = rows
-            .filter(|&(option, one_of)| self.is_set(option) && !is_met(one_of))
+            .filter(|&(option, one_of)| self.has_need(option) && !is_met(one_of))
             .map(|(option, one_of)| Need { option, one_of })
             .collect();
         let distribution = self.values().distribution();
@@ -347,7 +398,7 @@ impl Directives {
 
 #[cfg(test)]
 mod tests {
-    use OptionName::{Begin, Deadline, Exclude, Licenses, Nodes, Prefer, Resources};
+    use OptionName::{Begin, Deadline, Exclude, Licenses, Prefer, Resources};
 
     use super::*;
 
@@ -465,6 +516,23 @@ mod tests {
     }
 
     #[test]
+    fn gpus_for_another_number_of_tasks() {
+        exclude("gpus = 5\ngpus_per_task = 2", Gpus, GpusPerTask);
+        exclude("gpus = 4\ngpus_per_task = 'h100:1'", Gpus, GpusPerTask);
+        exclude(
+            "gpus = 4\ngpus_per_task = 2\nntasks = 3",
+            GpusPerTask,
+            Ntasks,
+        );
+        exclude("gpus = 4\ngpus_per_task = 1\nnodes = 2", GpusPerTask, Nodes);
+        exclude(
+            "gpus = 4\ngpus_per_task = 1\nntasks_per_node = 2",
+            GpusPerTask,
+            NtasksPerNode,
+        );
+    }
+
+    #[test]
     fn parts_of_gpus_and_whole_ones() {
         let pair = |toml: &str| {
             let conflicts = directives(toml).conflicts();
@@ -499,6 +567,11 @@ mod tests {
             "begin = 'now'\ndeadline = '2030-01-01'",
             "sockets_per_node = 2\ncores_per_socket = 8",
             "gpus = 2\nnodes = '2-4'",
+            "gpus = 4\ngpus_per_task = 1",
+            "gpus = 'h100:4'\ngpus_per_task = 'h100:2'\nntasks = 2",
+            "gpus = 4\ngpus_per_task = 1\nnodes = 2\nntasks_per_node = 2",
+            "gpus = 4\ngpus_per_task = 1\nnodes = '1-2'\nntasks_per_node = 1",
+            "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'",
             "ntasks_per_gpu = 2\nntasks = 8",
             "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
             "distribution = 'plane=4'\nnodes = 1",
@@ -514,7 +587,26 @@ mod tests {
         for (option, lonely, met) in [
             (GpusPerSocket, "gpus_per_socket = 1", "sockets_per_node = 2"),
             (GpusPerTask, "gpus_per_task = 1", "ntasks = 2"),
-            (TresPerTask, "tres_per_task = 'cpu=1'", "ntasks = 2"),
+            (GpusPerTask, "gpus_per_task = 1", "nodes = 2"),
+            (GpusPerTask, "gpus_per_task = 1", "gpus = 4"),
+            (
+                GpusPerTask,
+                "gpus_per_task = 1\nntasks_per_node = 4",
+                "nodes = 2",
+            ),
+            (
+                GpusPerTask,
+                "gpus_per_task = 1\nnodes = '1-2'",
+                "ntasks = 2",
+            ),
+            (
+                GpusPerSocket,
+                "gpus_per_socket = 1",
+                "extra_node_info = '1:1:1'",
+            ),
+            (TresPerTask, "tres_per_task = 'gres/gpu=1'", "ntasks = 2"),
+            (TresPerTask, "tres_per_task = 'gres/shard=1'", "nodes = 2"),
+            (NtasksPerGpu, "ntasks_per_gpu = 1", "nodes = 2"),
             (Batch, "batch = 'a'", "constraint = 'a&b'"),
             (CpusPerGpu, "cpus_per_gpu = 1", "gres = 'gpu:1'"),
             (MemPerGpu, "mem_per_gpu = '1G'", "gpus = 1"),
@@ -540,6 +632,13 @@ mod tests {
                 .needs()
                 .len(),
             1
+        );
+        // A shape that says nothing of sockets.
+        let any_sockets = "gpus_per_socket = 1\nextra_node_info = '*:4'";
+        assert_eq!(directives(any_sockets).needs().len(), 1);
+        assert_eq!(
+            directives("tres_per_task = 'cpu=8,license/a=1'").needs(),
+            []
         );
         // Generic resources that are no GPUs are not enough.
         assert_eq!(
