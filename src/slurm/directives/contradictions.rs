@@ -117,9 +117,11 @@ impl Values<'_> {
         let is_single = self.nodes().map(|nodes| nodes.min() == nodes.max());
         let of_a_node = self.ntasks_per_node().map(|tasks| u64::from(tasks.get()));
         let nodes = self.least_nodes().map_or(1, |(_, nodes)| nodes);
+        let has_shape = self.extra_node_info().is_some();
         match (is_single, of_a_node) {
-            (Some(false), _) | (None, None) => None,
             (Some(true), None) => Some((OptionName::Nodes, nodes)),
+            (None, None) if has_shape => Some((OptionName::ExtraNodeInfo, nodes)),
+            (Some(false), _) | (None, None) => None,
             (_, Some(of_a_node)) => Some((OptionName::NtasksPerNode, nodes * of_a_node)),
         }
     }

@@ -517,6 +517,11 @@ mod tests {
 
     #[test]
     fn gpus_for_another_number_of_tasks() {
+        exclude(
+            "gpus = 4\ngpus_per_task = 1\nextra_node_info = '1:1:1'",
+            GpusPerTask,
+            ExtraNodeInfo,
+        );
         exclude("gpus = 5\ngpus_per_task = 2", Gpus, GpusPerTask);
         exclude("gpus = 4\ngpus_per_task = 'h100:1'", Gpus, GpusPerTask);
         exclude(

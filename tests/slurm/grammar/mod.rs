@@ -6,6 +6,7 @@
 //! each release, and ten times as many whole scripts.
 
 mod meanings;
+mod pairs;
 mod refusals;
 mod scripts;
 mod site;

@@ -235,8 +235,52 @@ fn in_backticks(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// The list of texts, and the list of options that stand together or alone.
+fn parts() -> (&'static str, &'static str) {
+    LIST.split_once("\n## ").unwrap()
+}
+
+/// A row of the second list.
+pub(super) struct Together {
+    /// True for an option that needs another one.
+    is_alone: bool,
+    /// The options of which two exclude each other, or each of which needs another one.
+    pub(super) options: Vec<&'static str>,
+}
+
+/// The second list.
+pub(super) fn together() -> Vec<Together> {
+    let lines = parts().1.lines();
+    let rows = lines.filter(|line| line.starts_with("| together") || line.starts_with("| alone"));
+    rows.map(|line| Together {
+        is_alone: line.starts_with("| alone"),
+        options: in_backticks(line.split('|').nth(2).unwrap()).collect(),
+    })
+    .collect()
+}
+
+/// The rows of the second list for which the crate refuses a job; none if something that the
+/// crate says of the job is on no row.
+pub(super) fn reasons_together(job: &Directives) -> Option<BTreeSet<usize>> {
+    let rows = together();
+    let row = |is_alone: bool, names: &[OptionName]| {
+        rows.iter().position(|row| {
+            row.is_alone == is_alone && names.iter().all(|name| row.options.contains(&name.key()))
+        })
+    };
+    let conflicts = job.conflicts().into_iter();
+    let conflicts = conflicts.map(|pair| row(false, &[pair.first, pair.second]));
+    let needs = job.needs().into_iter();
+    let needs = needs.map(|need| row(true, &[need.option]));
+    conflicts.chain(needs).collect()
+}
+
 fn rows() -> Vec<Row> {
-    let lines = LIST.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let lines = parts()
+        .0
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(1);
     lines
         .map(|line| {
             let cells: Vec<_> = line.split('|').map(str::trim).collect();
@@ -278,6 +322,9 @@ fn the_list_is_the_crates_own() {
         rows.iter().map(|row| row.reason).collect::<BTreeSet<_>>(),
         names()
     );
+    for key in together().iter().flat_map(|row| &row.options) {
+        assert!(OptionName::from_key(key).is_some(), "{key}");
+    }
     for row in &rows {
         for key in &row.options {
             assert!(OptionName::from_key(key).is_some(), "{key}");

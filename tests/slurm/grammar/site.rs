@@ -96,7 +96,10 @@ pub(super) fn lacks(
         O::Gres => {
             let is_known = |entry: &str| {
                 let mut parts = entry.split(':');
-                matches!(parts.next(), Some("gpu" | "shard"))
+                matches!(
+                    parts.next(),
+                    Some("gpu" | "shard" | "localscratch" | "nvme-local")
+                )
             };
             (text.split(',').all(is_known), "such a generic resource")
         }

@@ -26,7 +26,7 @@ const DAY: &str = "20[23][0-9]-[01][0-9]-[0-3][0-9](T[0-2][0-9]:[0-5][0-9](:[0-5
 const LATER: &str = "now\\+[0-9]{1,4}(second|minute|hour|day|week)?s?";
 const FREE_PATH: &str = "/tmp/[ -~ä→]{1,10}";
 const A_FILE: &str = "(\\./)?(nodes|more nodes|nodes #1 \\(ü\\))";
-const GPUS: &str = "(h100:)?[1-8]";
+const GPUS: &str = "(h100:|4090:)?[1-8]";
 const MEMORY: &str = "[0-9]{1,4}[kKmMgGtT]?[bB]?";
 const NODES: &str = "node(\\[0?[1-9](-1[0-9])?(,2[0-9])?\\]|[1-9])(,node3)?";
 const FLAG: &str = "(|true|yes)";
@@ -36,6 +36,7 @@ const FLAG: &str = "(|true|yes)";
 pub(super) const ROWS: &[Row] = &[
     ("job_name", "[ -.0-~äß→😀]{1,16}", ""),
     ("account", NAME, ""),
+    ("account", "[a-z]{1,4}@[a-z0-9]{1,4}", ""),
     ("partition", "(batch|gpu)(,(gpu|batch))?", ""),
     ("qos", NAME, ""),
     ("reservation", "(bench|maint)(,bench)?", ""),
@@ -123,6 +124,11 @@ pub(super) const ROWS: &[Row] = &[
     (
         "gres",
         "gpu(:h100)?(:[0-8])?(,gpu(:1g\\.10gb\\+me)?(:[0-4])?)?",
+        "",
+    ),
+    (
+        "gres",
+        "(localscratch:[0-9]{1,3}[kKmMgG]?|nvme-local(:[0-4])?)(,gpu:4090:[1-2])?",
         "",
     ),
     ("gpus_per_node", GPUS, ""),
