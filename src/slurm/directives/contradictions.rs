@@ -2,7 +2,7 @@
 //! exclusions, and what 22.05, 24.11 and 26.05 refuse.
 
 use super::{Conflict, Directives, MOST_HOSTS, OptionName, Values};
-use crate::slurm::{Distribution, GpuCount, JobTime, Licenses, TimeLimit};
+use crate::slurm::{Distribution, GpuCount, JobTime, Licenses, NodeShape, TimeLimit};
 
 const fn conflict(first: OptionName, second: OptionName, reason: &'static str) -> Conflict {
     Conflict {
@@ -20,6 +20,7 @@ impl Directives {
             values.contradictions_of_times(),
             values.contradictions_of_tasks(),
             values.contradictions_of_gpus_and_tasks(),
+            values.contradictions_of_cores(),
             values.contradictions_of_an_arbitrary_order(),
             values.contradictions_of_nodes(),
             values.contradictions_of_features(),
@@ -124,6 +125,24 @@ impl Values<'_> {
             (Some(false), _) | (None, None) => None,
             (_, Some(of_a_node)) => Some((OptionName::NtasksPerNode, nodes * of_a_node)),
         }
+    }
+
+    /// More tasks on a core than threads, which releases from 24.11 on refuse.
+    fn contradictions_of_cores(self) -> Vec<Conflict> {
+        let tasks = self.ntasks_per_core().map(|tasks| tasks.get());
+        let threads = self.threads_per_core().map(|threads| threads.get());
+        let of_shape = self.extra_node_info().and_then(NodeShape::threads);
+        let mut conflicts = Vec::new();
+        for (option, threads) in [
+            (OptionName::ThreadsPerCore, threads),
+            (OptionName::ExtraNodeInfo, of_shape),
+        ] {
+            if tasks > threads && threads.is_some() {
+                let reason = "a core has more tasks than threads";
+                conflicts.push(conflict(OptionName::NtasksPerCore, option, reason));
+            }
+        }
+        conflicts
     }
 
     /// What contradicts the order of tasks that a list of nodes says.

@@ -516,6 +516,26 @@ mod tests {
     }
 
     #[test]
+    fn more_tasks_than_threads() {
+        exclude(
+            "threads_per_core = 2\nntasks_per_core = 3",
+            NtasksPerCore,
+            ThreadsPerCore,
+        );
+        exclude(
+            "extra_node_info = '1:1:2'\nntasks_per_core = 3",
+            NtasksPerCore,
+            ExtraNodeInfo,
+        );
+        for toml in [
+            "threads_per_core = 2\nntasks_per_core = 2",
+            "extra_node_info = '1:8'\nntasks_per_core = 2",
+        ] {
+            assert_eq!(directives(toml).conflicts(), [], "{toml}");
+        }
+    }
+
+    #[test]
     fn gpus_for_another_number_of_tasks() {
         exclude(
             "gpus = 4\ngpus_per_task = 1\nextra_node_info = '1:1:1'",

@@ -101,6 +101,8 @@ const JOBS: &[&str] = &[
     "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'",
     "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'\nntasks_per_node = 2",
     "gpus = 4\ngpus_per_task = 1\ncpus_per_gpu = 2",
+    "threads_per_core = 2\nntasks_per_core = 9",
+    "extra_node_info = '1:1:2'\nntasks_per_core = 9",
     "gpus = 4\ngpus_per_task = 1\nextra_node_info = '1:1:1'",
     "gpus = 4\ngpus_per_task = 2\nextra_node_info = '1:1:1'\nnodelist = 'node[1-2]'",
     "gpus = 4\ngpus_per_task = 1\nextra_node_info = '1:1:1'\nnodes = '1-2'",

@@ -33,7 +33,9 @@ const REASONS: &[(&str, Applies)] = &[
             && !is_name(key)
             || is_word && text.starts_with('0')
     }),
-    ("a gap in a list", |_, text| {
+    ("a gap in a list", |key, text| {
+        let not = (key == "cluster_constraint").then(|| text.strip_prefix('!'));
+        let text = not.flatten().unwrap_or(text);
         text.split([',', ';']).any(str::is_empty) || text.split(':').all(str::is_empty)
     }),
     ("a name that no site gives", |key, text| match key {
@@ -67,7 +69,9 @@ const REASONS: &[(&str, Applies)] = &[
         matches!(key, "output" | "error" | "input") && text.contains(['%', '\\'])
     }),
     ("zero", |key, text| match key {
-        "time" | "time_min" => has_digits(text) && numbers(text).all(|number| number == 0),
+        "time" | "time_min" | "mem_per_gpu" => {
+            has_digits(text) && numbers(text).all(|number| number == 0)
+        }
         "nodes" | "gpus" | "gpus_per_node" | "gpus_per_task" | "gpus_per_socket" | "gres"
         | "gpu_freq" | "gpu_bind" | "priority" | "extra_node_info" | "dependency" | "segment"
         | "resv_ports" | "signal" | "licenses" | "tres_per_task" | "switches" => {

@@ -95,11 +95,8 @@ pub(super) fn lacks(
         }
         O::Gres => {
             let is_known = |entry: &str| {
-                let mut parts = entry.split(':');
-                matches!(
-                    parts.next(),
-                    Some("gpu" | "shard" | "localscratch" | "nvme-local")
-                )
+                let name = entry.split(':').next().unwrap();
+                ["gpu", "shard", "localscratch", "nvme-local"].contains(&name)
             };
             (text.split(',').all(is_known), "such a generic resource")
         }
