@@ -223,7 +223,9 @@ fn sbatch_refuses_what_excludes_or_lacks_another() {
     let jobs = jobs();
     let ask = |slurm: &Slurm| {
         let mut told = Told::default();
-        jobs.iter().for_each(|job| told.add(slurm, job));
+        for job in &jobs {
+            told.add(slurm, job);
+        }
         slurm.cancel_all();
         told
     };

@@ -145,6 +145,9 @@ const REASONS: &[(&str, Applies)] = &[
         }
         _ => false,
     }),
+    ("several types", |key, text| {
+        GPUS.contains(&key) && text.contains(',')
+    }),
     ("a type of GPU", |key, text| {
         GPUS.contains(&key) || key == "gres" && text.contains(':')
     }),
