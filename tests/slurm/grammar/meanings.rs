@@ -159,7 +159,9 @@ fn in_one_way(field: &str, text: &str) -> String {
         | "MemPerTres" | "CpusPerTres" | "gres" => text
             .replace("gres:", "")
             .replace("gres/", "")
-            .replace('=', ":"),
+            .replace('=', ":")
+            // A size's unit has two cases.
+            .to_ascii_lowercase(),
         "cpu-freq" => {
             let words = text.to_ascii_lowercase();
             let words = words

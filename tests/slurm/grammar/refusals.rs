@@ -94,6 +94,8 @@ const REASONS: &[(&str, Applies)] = &[
         let most = match key {
             "signal" => 31,
             "core_spec" | "thread_spec" => 32_767,
+            // Terabytes.
+            "mem" | "mem_per_cpu" | "mem_per_gpu" | "tmp" if text.contains(['t', 'T']) => 1024,
             "begin" | "deadline" => 2000,
             // Days.
             key if TIMES.contains(&key) && text.contains('-') => 20_000,
@@ -152,7 +154,7 @@ const REASONS: &[(&str, Applies)] = &[
         GPUS.contains(&key) || key == "gres" && text.contains(':')
     }),
     ("a kind of resource", |key, text| match key {
-        "tres_per_task" => !text.contains('='),
+        "tres_per_task" => !text.contains('=') || text.contains(":="),
         "tres_bind" => true,
         _ => false,
     }),
@@ -187,7 +189,8 @@ const REASONS: &[(&str, Applies)] = &[
         "distribution" => text.to_ascii_lowercase().starts_with("plane"),
         "open_mode" => text.starts_with(['a', 'A', 't', 'T']),
         "switches" => text.contains('@'),
-        "profile" | "mail_type" => text.contains(|c: char| !c.is_ascii_alphabetic()),
+        "profile" => true,
+        "mail_type" => text.contains(|c: char| !c.is_ascii_alphabetic()),
         "mem_bind" => text.starts_with("no") || text.to_ascii_lowercase().contains("mask_mem:"),
         _ => false,
     }),

@@ -40,6 +40,10 @@ const RECKONED: &[(OptionName, &[OptionName])] = {
         ),
         // The first tasks of an array are taken apart for their burst buffers.
         (O::Array, &[O::Bb, O::Bbf]),
+        // Both are in one list there.
+        (O::Gres, &[O::GpusPerNode]),
+        (O::GpusPerNode, &[O::Gres]),
+        (O::Licenses, &[O::Resources]),
         // It has all that a task gets.
         (O::GpusPerTask, &[O::CpusPerTask, O::TresPerTask]),
         (O::TresPerTask, &[O::CpusPerTask, O::GpusPerTask]),
@@ -74,6 +78,8 @@ pub(super) fn script(slurm: &Slurm, runner: &mut TestRunner) -> Directives {
     // Whether it holds depends on the hour.
     const BY_THE_CLOCK: [OptionName; 3] =
         [OptionName::Begin, OptionName::Time, OptionName::TimeMin];
+    // Which nodes the file names is known to sbatch alone.
+    const FROM_A_FILE: [OptionName; 2] = [OptionName::Nodefile, OptionName::Exclude];
     let size = (2..14_usize).new_tree(runner).unwrap().current();
     let mut directives = Directives::new();
     while directives.names().count() < size {
@@ -81,6 +87,9 @@ pub(super) fn script(slurm: &Slurm, runner: &mut TestRunner) -> Directives {
             continue;
         };
         let is_set = |name: &OptionName| directives.is_set(*name);
+        if FROM_A_FILE.contains(&name) && FROM_A_FILE.iter().any(is_set) {
+            continue;
+        }
         if BY_THE_CLOCK.contains(&name) && is_set(&OptionName::Deadline)
             || name == OptionName::Deadline && BY_THE_CLOCK.iter().any(is_set)
         {
