@@ -155,9 +155,9 @@ impl Cancellation {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ChainError {
-    /// A dependency of the settings cannot hold beside the chain's own. Nothing was
+    /// A dependency of the settings or of [`Sbatch::after`] cannot hold beside the chain's own. Nothing was
     /// submitted.
-    #[error("{} cannot wait for the job before it and for what the settings say", kind.file_name())]
+    #[error("{} cannot wait for the job before it and for what the settings or the caller say", kind.file_name())]
     Dependency {
         /// The script.
         kind: ScriptKind,
@@ -465,6 +465,32 @@ mod tests {
             error.to_string(),
             "launch.sh was not submitted; prepare_models, job 8;west, is cancelled; setup, job 7, is still there \
              (scancel: error: no): to end it, scancel 7"
+        );
+    }
+
+    /// What the caller's own jobs are to wait for stands beside the chain's.
+    #[test]
+    fn a_chain_waits_for_the_callers_jobs_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let sbatch = "echo \"$*\" >>submitted; wc -l <submitted";
+        let sbatch = Sbatch::at(program(folder.path(), "sbatch", sbatch));
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new()).unwrap();
+        let after = |text: &str| {
+            let dependency = Dependency::parse(text).unwrap();
+            sbatch.clone().after(&dependency).unwrap()
+        };
+        let submit = |sbatch| Chain::new(&plan, sbatch).submit("bench", |_| ());
+        let error = submit(after("afterok:7?afterok:8")).unwrap_err();
+        assert!(matches!(error, ChainError::Dependency { .. }), "{error}");
+        assert!(!folder.path().join("submitted").exists());
+
+        submit(after("afterok:7")).unwrap();
+        let submitted = std::fs::read_to_string(folder.path().join("submitted")).unwrap();
+        let lines: Vec<_> = submitted.lines().collect();
+        assert!(lines[0].contains(" --dependency=afterok:7 "), "{submitted}");
+        assert!(
+            lines[1].contains(" --dependency=afterok:7,afterok:1 "),
+            "{submitted}"
         );
     }
 
