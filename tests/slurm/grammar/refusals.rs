@@ -185,11 +185,10 @@ const REASONS: &[(&str, Applies)] = &[
             behind.any(|rest| rest.starts_with(|c: char| !"&|,)]*".contains(c)))
         }
         "nice" | "acctg_freq" | "priority" | "array" | "cpu_freq" | "gpu_bind" | "power"
-        | "get_user_env" => true,
+        | "get_user_env" | "profile" => true,
         "distribution" => text.to_ascii_lowercase().starts_with("plane"),
         "open_mode" => text.starts_with(['a', 'A', 't', 'T']),
         "switches" => text.contains('@'),
-        "profile" => true,
         "mail_type" => text.contains(|c: char| !c.is_ascii_alphabetic()),
         "mem_bind" => text.starts_with("no") || text.to_ascii_lowercase().contains("mask_mem:"),
         _ => false,
