@@ -1,5 +1,6 @@
 //! How a script gets to Slurm.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -219,10 +220,10 @@ impl Sbatch {
     ///
     /// let command = Sbatch::at("/usr/bin/sbatch").command("launch.sh");
     /// let words: Vec<_> = command.get_args().collect();
-    /// assert_eq!(words, ["--parsable", "launch.sh"]);
-    /// // A path is never an option.
-    /// let command = Sbatch::at("/usr/bin/sbatch").command("--wrap=id/launch.sh");
-    /// assert!(format!("{command:?}").ends_with(r#""./--wrap=id/launch.sh""#));
+    /// // Slurm keeps the path as it is given, and one from here means another file elsewhere.
+    /// let path = std::path::absolute("launch.sh")?;
+    /// assert_eq!(words, ["--parsable".as_ref(), path.as_os_str()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn command(&self, script: impl AsRef<Utf8Path>) -> Command {
@@ -233,7 +234,7 @@ impl Sbatch {
             .arg("--parsable")
             .args(&self.arguments)
             .args(dependency)
-            .arg(as_path(script.as_ref()))
+            .arg(absolute(script.as_ref()))
             .env_remove("SBATCH_WAIT");
         for name in &self.removed_variables {
             command.env_remove(name);
@@ -285,12 +286,16 @@ impl Sbatch {
         if !answer.status.success() {
             return Err(failure(&self.program, script, attempt, &answer));
         }
-        // Sites put words of their own in front.
-        let last_line = answer.stdout.trim().lines().last().unwrap_or_default();
-        SubmittedJob::parse(last_line).map_err(|_| SubmitError::Unreadable {
-            script: script.to_owned(),
-            answer: answer.stdout,
-        })
+        // Sites put words of their own around it.
+        let lines = answer.stdout.lines().map(str::trim);
+        let mut jobs = lines.filter_map(|line| SubmittedJob::parse(line).ok());
+        match (jobs.next(), jobs.next()) {
+            (Some(job), None) => Ok(job),
+            _ => Err(SubmitError::Unreadable {
+                script: script.to_owned(),
+                answer: answer.stdout,
+            }),
+        }
     }
 }
 
@@ -340,13 +345,9 @@ fn failure(program: &Utf8Path, script: &Utf8Path, attempt: u32, answer: &Answer)
     }
 }
 
-/// A relative path that begins with a hyphen is an option by its looks.
-fn as_path(script: &Utf8Path) -> Utf8PathBuf {
-    if script.as_str().starts_with('-') {
-        Utf8Path::new(".").join(script)
-    } else {
-        script.to_owned()
-    }
+/// A script's path from the root; where this folder is gone, from here, and no option by its looks.
+fn absolute(script: &Utf8Path) -> PathBuf {
+    std::path::absolute(script).unwrap_or_else(|_| Path::new(".").join(script))
 }
 
 #[cfg(test)]

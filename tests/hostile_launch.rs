@@ -1413,7 +1413,7 @@ fn podman_keeps_to_itself() {
     let folder = tempfile::tempdir().unwrap();
     for role in ["server", "client"] {
         let program = format!(
-            "stage_path=/s SLURM_JOB_ID=1\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            "stage_path=/s SLURM_JOB_ID=1 nodes=1\n{}\nset_container {role} image '' /a:/a\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
             function(&script, "set_container")
         );
         let (_, words) = bash(&folder, &program, &[]);

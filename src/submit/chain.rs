@@ -168,7 +168,7 @@ pub enum ChainError {
     /// A script was not submitted, so those before it were cancelled. Where it is
     /// [not known](SubmitError::Unanswered) whether it was, Slurm ends the job for
     /// that same reason.
-    #[error("{} was not submitted{}", kind.file_name(), CancellationList(cancellations))]
+    #[error("{} {}{}", kind.file_name(), source.outcome(), CancellationList(cancellations))]
     Submit {
         /// The script.
         kind: ScriptKind,
@@ -297,7 +297,9 @@ impl<'a> Chain<'a> {
             .lines()
             .filter_map(|line| {
                 let (job, script) = line.trim().split_once('|')?;
-                let script = real(Utf8Path::new(script))?;
+                // One of another folder, by its looks from here, is not ours.
+                let script = Some(Utf8Path::new(script)).filter(|script| script.is_absolute());
+                let script = real(script?)?;
                 let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
                 let id = SubmittedJob::parse(&format!("{job}{cluster}")).ok()?;
                 Some(ChainJob { kind: *kind, id })

@@ -94,6 +94,14 @@ pub enum SubmitError {
 crate::plain::debug_in_words!(SubmitError);
 
 impl SubmitError {
+    /// What is known of the script, in a sentence about it.
+    pub(super) const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unanswered { .. } | Self::Unreadable { .. } => "may have been submitted",
+            _ => "was not submitted",
+        }
+    }
+
     /// What to change so that Slurm takes a script of a plan, where its refusal is a
     /// known one.
     ///

@@ -64,18 +64,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let jobs: Vec<_> = submitted.iter().map(as_json).collect();
         return print_json(&json!({ "schema": 1, "jobs": jobs }));
     }
-    if arguments.models_job {
-        print("launch starts when setup and prepare_models have succeeded\n")?;
+    let said = if arguments.models_job {
+        print("launch starts when setup and prepare_models have succeeded\n")
     } else if Preflight::new(&plan, std::env::vars_os()).is_model_there() {
-        print("launch starts when setup has succeeded; the model is there\n")?;
+        print("launch starts when setup has succeeded; the model is there\n")
     } else {
         let models = folder.join(ScriptKind::PrepareModels.file_name());
         print(&format!(
             "launch starts when setup has succeeded, and fails without the model, which is not there yet; to fetch it now, \
              type:\n  bash {}\nnext time, --models-job submits that as a job, too\n",
             shell_word(models.as_str())
-        ))?;
-    }
+        ))
+    };
+    said.inspect_err(|_| reattach.show())?;
     let launch = launch(&submitted);
     if arguments.follow {
         return follow(&plan, launch, Some(Look::new(&plan, &submitted)), &reattach);
@@ -153,8 +154,12 @@ pub(crate) fn submit(
     }
     note_earlier_jobs(&chain.queued_jobs(folder));
     let mut said = Ok(());
+    let mut changed = None;
     let submitted = chain.submit(folder, |job| {
         reattach.add(job);
+        if !is_written(plan, folder, job.kind) {
+            changed.get_or_insert(job.kind);
+        }
         let sweep = if job.kind == ScriptKind::Launch {
             sweep(plan)
         } else {
@@ -163,11 +168,42 @@ pub(crate) fn submit(
         let line = say(&format!("{} is job {}\n{sweep}", job.kind.key(), job.id));
         said = std::mem::replace(&mut said, Ok(())).and(line);
     });
-    said?;
-    submitted.map_err(|error| {
+    let submitted = submitted.map_err(|error| {
         show_way_on(inputs, plan, &error);
         other(error)
-    })
+    })?;
+    if let Some(kind) = changed {
+        return Err(written_meanwhile(folder, kind, submitted, sbatch));
+    }
+    // What was to be said went nowhere, and the jobs go on.
+    said.inspect_err(|_| reattach.show())?;
+    Ok(submitted)
+}
+
+/// Whether the script is there as this plan has it.
+fn is_written(plan: &Plan, folder: &Utf8Path, kind: ScriptKind) -> bool {
+    let script = std::fs::read(folder.join(kind.file_name()));
+    script.is_ok_and(|bytes| bytes == plan.script(kind).text().as_bytes())
+}
+
+/// Takes back jobs of which nobody knows whose script they run.
+fn written_meanwhile(
+    folder: &Utf8Path,
+    kind: ScriptKind,
+    jobs: Vec<ChainJob>,
+    sbatch: &Sbatch,
+) -> Failure {
+    // The last first, so that none starts meanwhile.
+    let ended = jobs.into_iter().rev().map(|job| sbatch.cancel(job));
+    let ended: Vec<_> = ended.map(|job| format!("; {job}")).collect();
+    let path = folder.join(kind.file_name());
+    let words = format!(
+        "{path} was changed while it was submitted, as by another {} with the same folder, so it may be another script that sbatch \
+         took; name a folder of its own for each{}",
+        program(),
+        ended.concat()
+    );
+    Failure::Other(words.into())
 }
 
 /// What the launch job measures, in its order, where that is a list of points.
