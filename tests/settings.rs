@@ -758,3 +758,15 @@ fn a_proxy_has_no_password() {
         "{error}"
     );
 }
+
+/// Editors put it in front of a text, and bash would take it for a part of the first command.
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_hook() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = camino::Utf8Path::from_path(folder.path()).unwrap();
+    std::fs::write(path.join("hook.sh"), "\u{feff}export A=1\n").unwrap();
+    std::fs::write(path.join("site.toml"), "hooks.server = 'hook.sh'").unwrap();
+    let settings = Settings::read(path.join("site.toml")).unwrap();
+    let hook = settings.hook(nim_slurm::HookPlace::InServer).unwrap();
+    assert_eq!(hook.as_str(), "export A=1");
+}

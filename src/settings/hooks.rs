@@ -145,7 +145,9 @@ impl HooksTable {
         named
             .map(|(place, path)| {
                 let text = FileError::read("hook", &path)?;
-                let hook = Hook::parse(&text)
+                // Of an editor's mark at its beginning, bash makes a part of the first command.
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                let hook = Hook::parse(text)
                     .map_err(|error| FileError::invalid_value("hook", &path, &error))?;
                 Ok((place, hook))
             })
