@@ -309,14 +309,21 @@ fn ask(
         NoAnswer::TimedOut => unreachable(format!("no answer within {} s", TIMEOUT.as_secs())),
     })?;
     match meaning(&answer) {
-        Meaning::Answer => source
-            .read(&answer.stdout)
-            .map_err(|reason| StatusError::Unreadable {
-                program: program.clone(),
-                job: job.clone(),
-                reason,
-                answer: answer.stdout.chars().take(500).collect(),
-            }),
+        Meaning::Answer => {
+            let mut records =
+                source
+                    .read(&answer.stdout)
+                    .map_err(|reason| StatusError::Unreadable {
+                        program: program.clone(),
+                        job: job.clone(),
+                        reason,
+                        answer: answer.stdout.chars().take(500).collect(),
+                    })?;
+            for record in &mut records {
+                record.cluster = job.cluster().map(str::to_owned);
+            }
+            Ok(records)
+        }
         Meaning::NoSuchJob => Ok(Vec::new()),
         Meaning::NobodyThere => Err(unreachable(answer.message())),
         Meaning::NoConfiguration => Err(StatusError::NotConfigured {
@@ -385,7 +392,7 @@ fn meaning(answer: &Answer) -> Meaning {
         // A site without accounts forgets as well.
         "accounting storage is disabled",
     ];
-    const NOBODY_THERE: [&str; 7] = [
+    const NOBODY_THERE: [&str; 8] = [
         "Unable to contact slurm controller",
         "Socket timed out on send/recv operation",
         "Zero Bytes were transmitted or received",
@@ -393,6 +400,8 @@ fn meaning(answer: &Answer) -> Meaning {
         "Connection refused",
         "Communication connection failure",
         "Problem talking to the database",
+        // Of this machine's munge, which signs each question.
+        "Protocol authentication error",
     ];
     if answer.status.success() {
         return Meaning::Answer;
@@ -483,6 +492,9 @@ mod tests {
             ),
             Meaning::NobodyThere
         ));
+        let munge = "scontrol: error: Munge encode failed: Failed to access \"/run/munge/munge.socket.2\": No such file or directory\n\
+                     slurm_load_jobs error: Protocol authentication error";
+        assert!(matches!(meaning_of(munge), Meaning::NobodyThere));
         assert!(matches!(
             meaning_of("scontrol: Permission denied"),
             Meaning::Refusal

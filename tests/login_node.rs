@@ -345,6 +345,81 @@ fn an_end_says_how_to_go_on() {
     );
 }
 
+/// Slurm's own programs fail where munge, or the site's DNS, is away.
+#[test]
+fn what_is_away_for_a_moment_ends_nothing() {
+    let site = Site::new();
+    let state = |state: &str| site.job(7, state, "(null)", "launch.sh", 0);
+    site.write("running", &state("RUNNING"));
+    site.write("completed", &state("COMPLETED"));
+    site.write(
+        "stage/results/run_7.json",
+        &Site::manifest(0, "null", "running", ""),
+    );
+    let answers = "echo >>asked; case $(grep -c '' asked) in\n1) cat running ;;\n\
+                   2) echo 'slurm_load_jobs error: Protocol authentication error' >&2; exit 1 ;;\n\
+                   3) echo 'scontrol: fatal: Could not establish a configuration source' >&2; exit 1 ;;\n\
+                   *) cat completed ;;\nesac";
+    site.program("scontrol", answers);
+    let ended = site.run(&["follow", "7"]);
+    let printed = &[
+        "Protocol authentication error; it is asked again\n",
+        "configuration source; it is asked again\n",
+    ];
+    ended.assert(0, printed, &[]);
+    // One that never answered is not set up.
+    site.program(
+        "scontrol",
+        "echo 'scontrol: fatal: Could not establish a configuration source' >&2; exit 1",
+    );
+    site.run(&["follow", "8"])
+        .assert(1, &[], &["has no Slurm configuration that it can use"]);
+}
+
+/// The disk of the log is full.
+#[test]
+fn what_cannot_be_printed_says_how_to_come_back() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.program("sbatch", SBATCH);
+    site.write("job_7", &site.job(7, "RUNNING", "(null)", "launch.sh", 0));
+    let unprinted = |flags: &[&str]| {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        Ended::from(
+            site.command(flags)
+                .stdout(full)
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap(),
+        )
+    };
+    let words = |job: u32| {
+        format!(
+            "  to come back: STAGE_PATH={} {PROGRAM} follow {job}\n",
+            site.stage()
+        )
+    };
+    unprinted(&["follow", "7"]).assert(1, &[], &[&words(7), "error: cannot write to stdout"]);
+    site.write("job_7", &site.job(7, "CANCELLED", "(null)", "launch.sh", 0));
+    unprinted(&["follow", "7"]).assert(1, &[], &["Slurm ended launch: CANCELLED\n"]);
+    unprinted(&["render", "scripts"]).assert(1, &[], &["error: cannot write to stdout"]);
+}
+
+#[test]
+fn an_array_wants_its_recipe() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    site.write(
+        "stage/results/run_7-0.json",
+        &Site::manifest(0, "0", "all points are finished", ""),
+    );
+    site.run(&["follow", "7"])
+        .assert(1, &[], &["run_7-0.json, and this recipe has one: give the recipe with which it was submitted, with --recipe\n"]);
+}
+
 /// What is said of several tasks is said once, and each is named once.
 #[test]
 fn tasks_of_an_array_are_told_together() {
@@ -840,9 +915,10 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
         "squeue",
         &format!(
             "echo '9|{folder}scripts/launch.sh'\necho '8|{folder}./scripts/setup.sh'\necho '7|{folder}other/launch.sh'\n\
-             echo '6|(null)'"
+             echo '6|(null)'; echo '5|scripts/launch.sh'"
         ),
     );
+    // Of a path that begins nowhere, nobody knows which folder it was given in.
     let note = "note: the same scripts are in the queue already: setup, job 8; launch, job 9; to end those: scancel 8 9\n";
     let way_on = format!(
         "to follow it:\n  STAGE_PATH={} {PROGRAM} follow 2\n",
@@ -860,6 +936,53 @@ fn scripts_that_are_in_the_queue_already_are_noted() {
     let note = "launch, job 9;west; to end those: scancel --clusters=west 9\n";
     site.run(&["submit", "scripts", "--sbatch", "clusters=west"])
         .assert(0, &["launch is job"], &[note]);
+}
+
+/// The other one's launch.sh has another sweep.
+#[test]
+fn two_submissions_of_one_folder_do_not_mix() {
+    let site = Site::new();
+    let other = "[[ $1 != *setup.sh && $* != *setup.sh ]] || echo '# another' >>scripts/launch.sh";
+    site.program("sbatch", &format!("echo \"$@\" >>given; {other}; {SBATCH}"));
+    site.program("scancel", "echo \"$@\" >>cancelled");
+    site.run(&["submit", "scripts"]).assert(
+        1,
+        &["setup is job 1\nlaunch is job 2\n"],
+        &[
+            "scripts/launch.sh was changed while it was submitted, as by another ",
+            "; launch, job 2, is cancelled; setup, job 1, is cancelled\n",
+        ],
+    );
+    let cancelled = fs::read_to_string(site.path("cancelled")).unwrap();
+    assert_eq!(cancelled, "2\n1\n");
+    // Slurm keeps the path, which means the same file everywhere.
+    let given = fs::read_to_string(site.path("given")).unwrap();
+    let scripts = fs::canonicalize(site.path("scripts")).unwrap();
+    for (line, name) in given.lines().zip(["setup.sh", "launch.sh"]) {
+        let path = scripts.join(name);
+        assert!(line.ends_with(&format!(" {}", path.display())), "{line}");
+    }
+}
+
+/// A wrapper of the site has words of its own in front and behind.
+#[test]
+fn the_number_of_a_job_is_found_among_words() {
+    let site = Site::new();
+    site.program(
+        "sbatch",
+        &format!("echo Welcome; {SBATCH}; echo 'you have 5 jobs'"),
+    );
+    site.run(&["submit", "scripts"])
+        .assert(0, &["setup is job 1\nlaunch is job 2\n"], &[]);
+    site.program("sbatch", "echo 'job 7, I think'");
+    site.run(&["submit", "scripts"]).assert(
+        1,
+        &[],
+        &[
+            "error: setup.sh may have been submitted: sbatch took ",
+            "look with squeue --me",
+        ],
+    );
 }
 
 #[test]
@@ -1348,14 +1471,20 @@ fn other_programs_read_json() {
         ("job", "2".into()),
         ("reason", "Priority".into()),
         ("restarts", 0.into()),
-        ("started", 1_795_578_198.into()),
+        // When it may start is no start.
+        ("started", serde_json::Value::Null),
     ] {
         assert_eq!(record[name], value, "{name}: {status}");
     }
+    site.write(
+        "job_2",
+        &job.replace("PENDING Reason=Priority", "RUNNING")
+            .replace("EndTime=Unknown", "EndTime=1795579198"),
+    );
+    let status = json(&["status", "2", "--json"]);
+    assert_eq!(status["records"][0]["started"], 1_795_578_198);
+    assert_eq!(status["records"][0]["ended"], serde_json::Value::Null);
     // As text, the same; times as people read them.
-    let lines = [
-        "job=2\nstate=PENDING\nreason=Priority\n",
-        "\nstarted=2026-11-25T03:43:18Z\n",
-    ];
+    let lines = ["job=2\nstate=RUNNING\n", "\nstarted=2026-11-25T03:43:18Z\n"];
     site.run(&["status", "2"]).assert(0, &lines, &[]);
 }

@@ -231,12 +231,29 @@ fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
 
 /// A launch that measures something has a manifest first.
 fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
+    if let Some(words) = has_parts(files) {
+        return LaunchOutcome::new(None, words);
+    }
     let reason = format!(
         "the job ended with 0, but {} is not on this machine: it was no launch job, it had another stage path, or its node does not \
          share that folder",
         files.manifest
     );
     LaunchOutcome::new(None, reason)
+}
+
+/// What to say where the job has a manifest for each task of an array, or for each turn of its servers.
+fn has_parts(files: &RunFiles) -> Option<String> {
+    let run = format!("{}-", files.manifest.file_stem()?);
+    let mut entries = files.results.read_dir_utf8().ok()?.flatten();
+    let part = entries.find(|part| {
+        part.file_name().starts_with(&run) && part.path().extension() == Some("json")
+    })?;
+    Some(format!(
+        "the job has several parts, each with a manifest such as {}, and this recipe has one: give the recipe with which it was \
+         submitted, with --recipe",
+        part.path()
+    ))
 }
 
 fn ended_by_slurm(
@@ -250,9 +267,9 @@ fn ended_by_slurm(
         (None, Some(_)) => format!(
             "Slurm does not know the launch job any more, and {path} does not say how it ended"
         ),
-        (None, None) => format!(
+        (None, None) => has_parts(files).unwrap_or_else(|| format!(
             "Slurm does not know this job, and {path} is not there: is the number right, and this the job's stage path?"
-        ),
+        )),
     };
     LaunchOutcome {
         logs: record.map(output).unwrap_or_default(),
@@ -274,7 +291,11 @@ fn way_on(record: Option<&JobRecord>) -> Vec<String> {
             .script
             .as_ref()
             .map_or("launch.sh", |script| script.as_str());
-        format!("to go on: RESUME_JOB_ID={id} sbatch {}", shell_word(script))
+        let sbatch = record.command("sbatch");
+        format!(
+            "to go on: RESUME_JOB_ID={id} {sbatch} {}",
+            shell_word(script)
+        )
     };
     record.map(command).into_iter().collect()
 }
@@ -286,7 +307,10 @@ fn failed_before_launch(
     never_starts: Option<&JobRecord>,
 ) -> LaunchOutcome {
     let (kind, job, words) = (job.kind.key(), &job.id, slurm_words(record));
-    let to_end = never_starts.map(|launch| format!("; to end launch, scancel {}", launch.id));
+    let to_end = never_starts.map(|launch| {
+        let scancel = launch.command("scancel");
+        format!("; to end launch, {scancel} {}", launch.id)
+    });
     let reason = format!(
         "launch did not start, since {kind}, job {job}, did not succeed: {words}{}",
         to_end.unwrap_or_default()
@@ -306,6 +330,14 @@ fn unwritable_output(record: &JobRecord) -> Option<String> {
     (record.state == JobState::Failed && is_so).then(|| {
         let output = record.output.as_ref().map_or("its output", |path| path.as_str());
         let node = record.nodes.as_deref().unwrap_or("its node");
+        let folder = record.output.as_ref().and_then(|path| path.parent());
+        if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+            let words = format!(
+                "Slurm could not write {output} on {node}, since it makes no folders: mkdir -p {}",
+                shell_word(folder.as_str())
+            );
+            return plain(&words).into_owned();
+        }
         let words = format!(
             "Slurm could not write {output} on {node}: submit from a folder that login and compute nodes share, or name \
              a file in one: --sbatch output=/lustre/.../%x-%j.out"
@@ -653,8 +685,8 @@ mod tests {
         });
         record.reason = Some("JobLaunchFailure".to_owned());
         record.nodes = Some("n1".to_owned());
-        record.output = Some("/home/me/slurm-7.out".into());
-        let advice = "Slurm could not write /home/me/slurm-7.out on n1: submit from a folder that login and compute nodes \
+        record.output = Some("/tmp/slurm-7.out".into());
+        let advice = "Slurm could not write /tmp/slurm-7.out on n1: submit from a folder that login and compute nodes \
                       share, or name a file in one: --sbatch output=/lustre/.../%x-%j.out";
         let of_launch = of(&JobStatus::Known(vec![record.clone()]), None, None, &files).unwrap();
         assert_eq!(
@@ -669,6 +701,11 @@ mod tests {
         let waits = JobStatus::Known(vec![waits]);
         let of_setup = of(&waits, Some(&(setup, record.clone())), None, &files);
         assert_eq!(of_setup.unwrap().advice, [advice]);
+        record.output = Some("/no/such folder/slurm-7.out".into());
+        assert_eq!(
+            unwritable_output(&record).unwrap(),
+            "Slurm could not write /no/such folder/slurm-7.out on n1, since it makes no folders: mkdir -p '/no/such folder'"
+        );
         // Other programs than scontrol do not know the file.
         record.exit = Some(JobExit {
             code: 15,

@@ -58,31 +58,40 @@ impl JobRecord {
     #[must_use]
     pub fn blocking_reason(&self) -> Option<String> {
         let id = self.id;
+        let (scancel, scontrol) = (self.command("scancel"), self.command("scontrol"));
         let reason = self.reason.as_deref().filter(|_| self.state.is_waiting())?;
         // Behind the word may stand the nodes that are meant.
         let word = reason.split(',').next().unwrap_or_default();
         let row = ROWS.iter().find(|(words, ..)| words.contains(&word));
         if let Some((_, matter, ask)) = row {
+            let (program, rest) = ask.split_once(' ').unwrap_or((ask, ""));
+            let ask = match program {
+                "sinfo" | "scontrol" => format!("{} {rest}", self.command(program)),
+                _ => (*ask).to_owned(),
+            };
             return Some(format!(
-                "job {id} {matter}, and is not likely to start: see {ask}; end it with scancel {id}, and submit another"
+                "job {id} {matter}, and is not likely to start: see {ask}; end it with {scancel} {id}, and submit another"
             ));
         }
         let is_limit = word.starts_with("Assoc") || word.starts_with("QOS");
         Some(match word {
             NEVER => format!(
-                "job {id} waits for a job that has not ended as it must, so it never starts: end it with scancel {id}"
+                "job {id} waits for a job that has not ended as it must, so it never starts: end it with {scancel} {id}"
             ),
             "JobHeldUser"
             | "JobHoldMaxRequeue"
             | "job_requeued_in_held_state"
             | "launch_failed_requeued_held" => format!(
-                "job {id} is held: scontrol release {id} lets it start, scancel {id} ends it"
+                "job {id} is held: {scontrol} release {id} lets it start, {scancel} {id} ends it"
             ),
             "JobHeldAdmin" => format!(
-                "job {id} is held by an administrator, who alone can release it: ask, or end it with scancel {id}"
+                "job {id} is held by an administrator, who alone can release it: ask, or end it with {scancel} {id}"
             ),
             "PartitionDown" | "PartitionInactive" => {
-                format!("job {id} waits until its partition starts jobs again: see sinfo -s")
+                format!(
+                    "job {id} waits until its partition starts jobs again: see {} -s",
+                    self.command("sinfo")
+                )
             }
             // What all jobs may still use by their time limits, which falls as they end.
             _ if is_limit && word.contains("RunMin") => waits_for_others(id),
@@ -92,7 +101,7 @@ impl JobRecord {
             {
                 format!(
                     "job {id} waits, since the budget of its account or quality of service is used up: ask its owner for more, \
-                     or end it with scancel {id}, and submit with another account or quality of service"
+                     or end it with {scancel} {id}, and submit with another account or quality of service"
                 )
             }
             _ if is_limit
@@ -102,12 +111,20 @@ impl JobRecord {
             {
                 format!(
                     "job {id} is beyond a limit that its account or quality of service has for each job, and is not \
-                     likely to start: end it with scancel {id}, and submit another"
+                     likely to start: end it with {scancel} {id}, and submit another"
                 )
             }
             _ if is_limit => waits_for_others(id),
             _ => return None,
         })
+    }
+
+    /// A program of Slurm, with the job's cluster where that is known.
+    pub(crate) fn command(&self, program: &str) -> String {
+        match &self.cluster {
+            Some(cluster) => format!("{program} --clusters={cluster}"),
+            None => program.to_owned(),
+        }
     }
 
     /// True when it waits for what cannot happen any more.
@@ -158,6 +175,24 @@ mod tests {
             let said = of("PENDING", reason).unwrap_or_else(|| panic!("nothing of {reason}"));
             assert!(said.starts_with("job 7 ") && said.contains(words), "{said}");
         }
+    }
+
+    #[test]
+    fn commands_are_for_the_job_s_cluster() {
+        let answer =
+            "JobId=7 JobName=x\n   JobState=PENDING Reason=JobHeldUser Dependency=(null)\n";
+        let mut record = of_scontrol(answer).unwrap().remove(0);
+        record.cluster = Some("west".to_owned());
+        assert_eq!(
+            record.blocking_reason().unwrap(),
+            "job 7 is held: scontrol --clusters=west release 7 lets it start, scancel --clusters=west 7 ends it"
+        );
+        record.reason = Some("PartitionTimeLimit".to_owned());
+        let said = record.blocking_reason().unwrap();
+        assert!(
+            said.contains("see sinfo --clusters=west -o '%P %l'; "),
+            "{said}"
+        );
     }
 
     #[test]

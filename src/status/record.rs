@@ -35,6 +35,8 @@ pub struct JobRecord {
     /// The array's number and the task's index; for tasks that are still to be
     /// split off, their indexes as Slurm writes them, `2-7%2`.
     pub array: Option<(JobId, String)>,
+    /// Its cluster, where Slurm was asked for that by name.
+    pub cluster: Option<String>,
     /// The state.
     pub state: JobState,
     /// Why it is in this state: `Resources`, `Dependency`, `NonZeroExitCode`.
@@ -82,6 +84,7 @@ impl JobRecord {
         Self {
             id,
             array: None,
+            cluster: None,
             state,
             reason: None,
             exit: None,
@@ -246,6 +249,7 @@ fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
     let state = word("JobState", "JobState").ok_or_else(|| missing("JobState"))?;
     let state = JobState::from_word(state);
     Ok(JobRecord {
+        cluster: None,
         id: job_id(head.split(' ').next().unwrap_or_default())?,
         array: in_head("ArrayJobId").and_then(|id| array(id, in_head("ArrayTaskId")?)),
         reason: word("JobState", "Reason").and_then(some),
@@ -322,6 +326,7 @@ fn of_squeue_row(row: &[&str]) -> Result<JobRecord, String> {
     };
     let state = JobState::from_word(state);
     Ok(JobRecord {
+        cluster: None,
         id: job_id(id)?,
         array: array(array_id, tasks),
         exit: exit_in(&state, JobExit::from_squeue(exit)),
@@ -366,6 +371,7 @@ fn of_sacct_row(row: &[&str]) -> Result<JobRecord, String> {
     // "CANCELLED by 1000"
     let state = JobState::from_word(state.split(' ').next().unwrap_or_default());
     Ok(JobRecord {
+        cluster: None,
         id: job_id(raw_id)?,
         array: id
             .split_once('_')

@@ -56,6 +56,8 @@ pub(crate) fn follow(
     if let Some(look) = &look {
         follower = follower.with_chain(look.jobs().iter().cloned());
     }
+    // What was to be said went nowhere, and the jobs go on.
+    let lost = |_: &Failure| reattach.show();
     let mut view = View::new();
     let is_submitted_here = look.is_some();
     let mut is_known = is_submitted_here;
@@ -63,7 +65,11 @@ pub(crate) fn follow(
         match follower.poll() {
             Ok(progress) => {
                 is_known = true;
-                view.show(&progress, launch, follower.results_folder())?;
+                let shown = view.show(&progress, launch, follower.results_folder());
+                shown.inspect_err(|failure| match &progress.outcome {
+                    Some(outcome) => tell(&outcome.to_string()),
+                    None => lost(failure),
+                })?;
                 if progress.outcome.is_some() {
                     break progress;
                 }
@@ -71,7 +77,7 @@ pub(crate) fn follow(
                 reattach.set(follower.earlier_jobs(), launch);
                 let unseen = (look.as_mut()).and_then(|look| look.look(&progress, &queue, results));
                 match unseen {
-                    Some(Unseen::Noted(words)) => view.print_once(&words)?,
+                    Some(Unseen::Noted(words)) => view.print_once(&words).inspect_err(lost)?,
                     Some(Unseen::Ended { reason, advice }) => {
                         view.finish();
                         tell(&format!("what to do: {advice}"));
@@ -80,14 +86,16 @@ pub(crate) fn follow(
                     None => {}
                 }
                 if !look.as_ref().is_some_and(Look::misses_images) {
-                    view.show_silence(&progress, launch, results, is_submitted_here)?;
+                    let shown = view.show_silence(&progress, launch, results, is_submitted_here);
+                    shown.inspect_err(lost)?;
                 }
                 if is_reader_gone() {
                     return Ok(());
                 }
             }
-            Err(error @ StatusError::Unreachable { .. }) => {
-                view.print_once(&format!("{error}; it is asked again"))?;
+            Err(error) if may_pass(&error, is_known) => {
+                let shown = view.print_once(&format!("{error}; it is asked again"));
+                shown.inspect_err(lost)?;
             }
             Err(error) => {
                 view.finish();
@@ -100,51 +108,120 @@ pub(crate) fn follow(
         thread::sleep(Follower::INTERVAL);
     };
     view.finish();
-    let results = follower.results_folder();
-    let report = match progress.finished() {
-        0 => String::new(),
-        _ => format!(
-            "to print them: {}\nto write a page of all jobs there: {} report {} --out report.html\n",
-            command_to_report(&progress, results),
-            program(),
-            shell_word(results.as_str())
-        ),
+    let end = End {
+        plan,
+        launch,
+        progress: &progress,
+        results: follower.results_folder(),
     };
+    // Where nothing more can be printed, the end is told all the same.
     let outcome = progress.outcome.as_ref().expect("the loop ends with one");
-    if outcome.is_success() {
-        return print(&format!(
-            "{}\nthe results are in {results}\n{report}",
-            too_short(&progress, results).unwrap_or_else(|| outcome.to_string())
-        ));
+    let unheard = |_: &Failure| tell(&outcome.to_string());
+    if end
+        .print(outcome, is_submitted_here, reattach)
+        .inspect_err(unheard)?
+    {
+        return Ok(());
     }
-    let node = node(progress.launch.record(), "its node");
-    let is_elsewhere = is_success_elsewhere(&progress, launch, results);
-    if is_submitted_here && is_elsewhere {
-        return print(&format!(
-            "launch ended with 0, as Slurm says\nthe results are in {results} on {node}, and are not seen from this machine\n\
-             to copy them to this folder:\n  {}\nthen, to print them: {}\n",
-            command_to_copy(plan, results, progress.launch.record()),
-            command_to_report(&progress, results.file_name().unwrap_or_default().into())
-        ));
-    }
-    print(&report)?;
-    show_logs(outcome);
-    for line in &outcome.advice {
-        tell(line);
-    }
-    if is_elsewhere {
-        tell(&format!(
-            "what to do: if it had another stage path, give that: {} follow {launch} --stage-path PATH; else copy its results from {node} \
-             to this folder:",
-            program()
-        ));
-        let launch = progress.launch.record();
-        tell(&format!("  {}", command_to_copy(plan, results, launch)));
-    }
+    end.explain(outcome);
     if let Some(words) = look.and_then(|look| look.explain(&progress, &queue)) {
         tell(&words);
     }
     Err(Failure::Other(outcome.to_string().into()))
+}
+
+/// Whether it is worth asking again. A Slurm that has answered before is set up: its configuration is away for a moment, as
+/// its controller may be.
+fn may_pass(error: &StatusError, is_known: bool) -> bool {
+    match error {
+        StatusError::Unreachable { .. } => true,
+        StatusError::NotConfigured { .. } => is_known,
+        _ => false,
+    }
+}
+
+/// A launch job that has ended.
+struct End<'a> {
+    plan: &'a Plan,
+    launch: &'a SubmittedJob,
+    progress: &'a Progress,
+    results: &'a Utf8Path,
+}
+
+impl End<'_> {
+    /// Prints where the results are, and whether the job succeeded.
+    fn print(
+        &self,
+        outcome: &LaunchOutcome,
+        is_submitted_here: bool,
+        reattach: &Reattach,
+    ) -> Result<bool, Failure> {
+        let (progress, results) = (self.progress, self.results);
+        let report = match progress.finished() {
+            0 => String::new(),
+            _ => format!(
+                "to print them: {}\nto write a page of all jobs there: {} report {} --out report.html\n",
+                command_to_report(progress, results),
+                program(),
+                shell_word(results.as_str())
+            ),
+        };
+        if outcome.is_success() {
+            let again = if is_submitted_here {
+                "the same command with".to_owned()
+            } else {
+                let command = format!("{} run {}", program(), reattach.inputs());
+                command.trim_end().to_owned()
+            };
+            print(&format!(
+                "{}\nthe results are in {results}\n{report}",
+                too_short(progress, results, &again).unwrap_or_else(|| outcome.to_string())
+            ))?;
+            return Ok(true);
+        }
+        if is_submitted_here && self.is_elsewhere() {
+            print(&format!(
+                "launch ended with 0, as Slurm says\nthe results are in {results} on {}, and are not seen from this machine\n\
+                 to copy them to this folder:\n  {}\nthen, to print them: {}\n",
+                self.node(),
+                command_to_copy(self.plan, results, progress.launch.record()),
+                command_to_report(progress, results.file_name().unwrap_or_default().into())
+            ))?;
+            return Ok(true);
+        }
+        print(&report)?;
+        Ok(false)
+    }
+
+    /// Tells why it failed, and what to do.
+    fn explain(&self, outcome: &LaunchOutcome) {
+        show_logs(outcome);
+        for line in &outcome.advice {
+            tell(line);
+        }
+        if self.is_elsewhere() {
+            tell(&format!(
+                "what to do: if it had another stage path, give that: {} follow {} --stage-path PATH; else copy its results from {} \
+                 to this folder:",
+                program(),
+                self.launch,
+                self.node()
+            ));
+            let launch = self.progress.launch.record();
+            tell(&format!(
+                "  {}",
+                command_to_copy(self.plan, self.results, launch)
+            ));
+        }
+    }
+
+    fn node(&self) -> &str {
+        node(self.progress.launch.record(), "its node")
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        is_success_elsewhere(self.progress, self.launch, self.results)
+    }
 }
 
 /// Whether Slurm says that launch succeeded, and nothing of it is seen here: it wrote to a folder of its node.
@@ -185,8 +262,8 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     format!("{} | tar -xf -", words.join(" "))
 }
 
-/// What is said of a success whose figures are not to go by, and how many requests would do.
-fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
+/// What is said of a success whose figures are not to go by, and how many requests would do; `again` is the command without them.
+fn too_short(progress: &Progress, results: &Utf8Path, again: &str) -> Option<String> {
     let run = Run::read_jobs(results, &progress.runs).ok()?;
     let short = run.short_points();
     let shortest = short.iter().filter_map(|point| point.seconds());
@@ -200,7 +277,7 @@ fn too_short(progress: &Progress, results: &Utf8Path) -> Option<String> {
     });
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
-         do not rely on their numbers; to measure again: the same command with {}",
+         do not rely on their numbers; to measure again: {again} {}",
         short.len(),
         run.points().len(),
         enough_requests(&measured.collect::<Vec<_>>())

@@ -60,6 +60,12 @@ impl Reattach {
         };
     }
 
+    /// The flags for what is run and where.
+    pub(crate) fn inputs(&self) -> &str {
+        &self.inputs
+    }
+
+    /// Says on stderr what to type.
     pub(crate) fn show(&self) {
         tell_lines(&format!("\n{}", self.jobs().words(&self.inputs)));
     }

@@ -68,8 +68,11 @@ fn fields(record: &JobRecord, time: impl Fn(SystemTime) -> Value) -> Vec<(String
     add("exit", text(record.exit));
     add("nodes", text(record.nodes.as_ref()));
     add("submitted", record.submitted.map(&time));
-    add("started", record.started.map(&time));
-    add("ended", record.ended.map(&time));
+    // Before that, Slurm says what it expects.
+    let started = record.started.filter(|_| !record.state.is_waiting());
+    let ended = record.ended.filter(|_| record.state.has_ended());
+    add("started", started.map(&time));
+    add("ended", ended.map(&time));
     add("time_limit", text(record.time_limit.as_ref()));
     add("restarts", record.restarts.map(Value::from));
     add("output", text(record.output.as_ref()));
