@@ -31,6 +31,8 @@ use crate::slurm::OptionName;
 mod ask;
 mod fetched;
 mod fix;
+mod folders;
+mod hooks;
 mod images;
 mod jobs;
 mod logins;
@@ -167,7 +169,7 @@ impl<'a> Preflight<'a> {
         let stage = stage::check(self);
         let slurm_is_away = tools::slurm_is_away(self);
         let is_away = slurm_is_away.is_some();
-        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 6] = [
+        let sections: [&(dyn Fn() -> Vec<Finding> + Sync); 8] = [
             &|| tools::check(self, &stage.to_fetch, is_away),
             &|| {
                 if is_away {
@@ -179,6 +181,8 @@ impl<'a> Preflight<'a> {
                 }
             },
             &|| time(self),
+            &|| hooks::check(self),
+            &|| folders::check(self),
             &|| overrides::check(self),
             &|| logins::check(self, &stage.to_fetch),
             &|| {

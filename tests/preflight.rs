@@ -177,6 +177,31 @@ fn slurm_without_its_configuration() {
     assert_eq!(of_slurm.count(), 1, "{findings:#?}");
 }
 
+/// Slurm's programs look for it again and again, for a minute.
+#[test]
+fn a_configuration_that_is_not_there() {
+    let home = Home::new();
+    home.script("sbatch", "while :; do :; done");
+    let plan = nim_slurm::Plan::new(
+        nim_slurm::Recipe::llama3_70b_h100x4_fp8(),
+        nim_slurm::Settings::new(),
+    )
+    .unwrap();
+    let path = home.path().join("bin").into_os_string();
+    let variables = [("PATH", path), ("SLURM_CONF", "/no/such/slurm.conf".into())];
+    let limit = std::time::Duration::from_millis(500);
+    let findings = nim_slurm::preflight::Preflight::new(&plan, variables)
+        .with_time_limit(limit)
+        .check();
+    let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    assert_found(
+        &findings,
+        "error: Slurm's programs do not work here, so the jobs could not be checked: SLURM_CONF names /no/such/slurm.conf, which is \
+         not there",
+    );
+    assert_not_found(&findings, "no answer within");
+}
+
 /// A settings file may name mirrors for the images of other recipes.
 #[test]
 fn a_mirror_that_no_image_comes_from() {
@@ -678,6 +703,102 @@ fn stage_paths() {
     );
 }
 
+/// Slurm makes no folders for what jobs print.
+#[test]
+fn folders_that_are_not_there() {
+    let home = Home::new();
+    let here = home.path().to_str().unwrap();
+    let flags = |options: &[&str]| -> Vec<String> {
+        let options = options.iter().flat_map(|option| ["--sbatch", option]);
+        let options: Vec<_> = options.collect();
+        home.findings(&options, &[]).0
+    };
+    assert_not_found(&flags(&[]), "makes no folders");
+    assert_found(
+        &flags(&["launch.output=logs/%j/x.out"]),
+        &format!(
+            "warning: {here}/logs is no folder of this machine, and launch.sh print there: Slurm makes no folders; make it, \
+                  unless the nodes have one of their own: mkdir -p {here}/logs"
+        ),
+    );
+    assert_found(
+        &flags(&["chdir=/no/such", "output=/dev/null"]),
+        "warning: /no/such is no folder of this machine, and setup.sh, prepare_models.sh and launch.sh run there: ",
+    );
+    assert_not_found(&flags(&["output=/dev/null"]), "/dev ");
+}
+
+#[test]
+fn a_stage_path_behind_a_link_that_leads_nowhere() {
+    let home = Home::new();
+    std::os::unix::fs::symlink("/no/such", home.path().join("link")).unwrap();
+    let link = home.path().join("link");
+    for stage in [link.clone(), link.join("stage")] {
+        let (findings, _) = home.findings(&["--stage-path", stage.to_str().unwrap()], &[]);
+        let words = format!(
+            "warning: {} is a link to /no/such, which is not on this machine",
+            link.display()
+        );
+        assert_found(&findings, &words);
+        assert_not_found(&findings, "is not there yet");
+    }
+}
+
+/// launch.sh looks for the same files when it runs.
+#[test]
+fn a_job_to_resume_without_results() {
+    let home = Home::new();
+    home.write("stage/results/run_7-0.json", "");
+    home.write("stage/results/run_8.json", "");
+    let stage = home.path().join("stage");
+    let stage = stage.to_str().unwrap();
+    let findings = |flags: &[&str], variables: &[(&str, &str)]| {
+        let flags = [&["--stage-path", stage], flags].concat();
+        home.findings(&flags, variables).0
+    };
+    let words = "launch.sh is to resume job 99, and its manifest ";
+    for jobs in ["7", "7-0", "8"] {
+        assert_not_found(&findings(&["--resume", jobs], &[]), "to resume job");
+    }
+    assert_found(
+        &findings(&["--resume", "99"], &[]),
+        &format!("error: {words}{stage}/results/run_99.json is not there; "),
+    );
+    assert_found(
+        &findings(&["--resume", "8"], &[("RESUME_JOB_ID", "7_0,99")]),
+        &format!("error: {words}"),
+    );
+    // It may still run.
+    let waits = [
+        "--resume",
+        "99",
+        "--sbatch",
+        "launch.dependency=afterany:99",
+    ];
+    assert_found(&findings(&waits, &[]), &format!("warning: {words}"));
+}
+
+/// They are read, and never run.
+#[test]
+fn hooks_that_bash_cannot_read() {
+    let home = Home::new();
+    home.link("bash");
+    home.write("hook.sh", "touch ran\nif true; then\n  echo yes\n");
+    home.write("other.sh", "touch ran\n[[ a == !(b) ]]\n");
+    home.write(
+        "site.toml",
+        "hooks = { launch = { before = 'hook.sh' }, server = 'other.sh' }",
+    );
+    let (findings, code) = home.findings(&["--settings", "site.toml"], &[]);
+    assert_eq!(code, 1);
+    assert_found(
+        &findings,
+        "error: bash cannot read the lines of launch.before under [hooks]: line ",
+    );
+    assert_not_found(&findings, "the lines of server");
+    assert!(!home.path().join("ran").exists());
+}
+
 /// What a node has is for a node to say: the command is one to type, whatever the folders are called.
 #[test]
 fn folders_that_a_node_may_lack() {
@@ -926,6 +1047,44 @@ fn a_wrong_partition_is_told_once_and_where_it_was_given() {
     assert_found(
         &findings,
         "error: Slurm does not take setup.sh, prepare_models.sh and launch.sh: Invalid partition",
+    );
+}
+
+/// Of several partitions Slurm takes one that fits, and has to know all of them.
+#[test]
+fn each_of_several_partitions_must_be_there() {
+    let home = Home::new();
+    slurm_that_says(&home, "Invalid partition name specified");
+    let (findings, code) = home.findings(&["--partition", "gpu,nope"], &[]);
+    assert_eq!(code, 1);
+    assert_found(
+        &findings,
+        "error: setup.sh, prepare_models.sh and launch.sh: Slurm has no partition nope",
+    );
+    // batch allows four hours, and gpu allows more.
+    home.script("sbatch", "echo 'sbatch: Job 7 to start at now' >&2");
+    let (findings, _) = home.findings(&["--partition", "batch,gpu", "--time", "5:00:00"], &[]);
+    assert_not_found(&findings, "allows 4:00:00");
+}
+
+/// --test-only refuses then, and a submission waits.
+#[test]
+fn a_job_waits_where_no_node_works_now() {
+    let home = Home::new();
+    slurm_that_says(&home, "Requested node configuration is not available");
+    home.script("sinfo", "echo 'batch*|up|infinite|drained|2|gpu:8'");
+    let (findings, _) = home.findings(&["--gres", "gpu:8"], &[]);
+    assert_found(
+        &findings,
+        "warning: setup.sh, prepare_models.sh and launch.sh: no node of the partition batch works now: they are drained, yet sbatch \
+         would take the job; ",
+    );
+    assert_not_found(&findings, "Slurm does not take");
+    // More than they have is refused for good.
+    let (findings, _) = home.findings(&["--gres", "gpu:9"], &[]);
+    assert_found(
+        &findings,
+        "error: setup.sh, prepare_models.sh and launch.sh: no node of batch has the gpu:9",
     );
 }
 

@@ -39,6 +39,17 @@ pub(super) fn check(preflight: &Preflight<'_>) -> (Vec<Finding>, Vec<ScriptKind>
             Verdict::Refused(words) => refused.push((kind, words)),
         }
     }
+    // --test-only refuses what no node can start now; a submission waits until one works again.
+    let waits = |kind, words: &str| {
+        is_lack_of_resources(words) && partitions::is_without_nodes(preflight, kind)
+    };
+    accepted.extend(
+        refused
+            .iter()
+            .filter(|(kind, words)| waits(*kind, words))
+            .map(|(kind, _)| *kind),
+    );
+    refused.retain(|(kind, _)| !accepted.contains(kind));
     // Where sinfo answers, it says so with the names of those that are there.
     refused.retain(|(kind, words)| {
         !(is_unknown_partition(words) && partitions::is_unknown(preflight, *kind)

@@ -84,6 +84,25 @@ pub(super) fn lacks_gres(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
     lacks.is_some_and(|(own, asked)| own.lacks(&asked))
 }
 
+/// True when sinfo says that nodes have what this script asks for, and none of them works now.
+pub(super) fn is_without_nodes(preflight: &Preflight<'_>, kind: ScriptKind) -> bool {
+    let Some(partitions) = of_script(preflight, kind) else {
+        return false;
+    };
+    let directives = preflight.plan.directives(kind);
+    let (names, asked) = (names(directives, &partitions), directives.gres_of_a_node());
+    let fits =
+        |nodes: &&Nodes| nodes.count > 0 && asked.as_ref().is_none_or(|asked| nodes.have(asked));
+    let is_idle = |name: &String| {
+        let own = partitions.iter().find(|own| own.name == *name);
+        own.is_some_and(|own| {
+            let mut fitting = own.nodes.iter().filter(fits).peekable();
+            own.is_up && fitting.peek().is_some() && !fitting.any(Nodes::work)
+        })
+    };
+    !names.is_empty() && names.iter().all(is_idle)
+}
+
 /// Nothing here stands in the way of a script that sbatch has `accepted`: the site may choose a
 /// partition itself, or keep nodes for a reservation.
 pub(super) fn check(preflight: &Preflight<'_>, accepted: &[ScriptKind]) -> Vec<Finding> {
@@ -117,10 +136,21 @@ fn of_cluster(
                 known("one", &partitions, &place),
             ));
         }
+        // Of several partitions Slurm takes one that fits, and knows all of them.
+        let has_choice = names.len() > 1;
+        let find = |name: &String| partitions.iter().find(|own| own.name == *name);
+        let fits = |own: &Partition| own.time(directives).is_none();
+        let has_time = names.iter().filter_map(find).any(fits);
         for name in &names {
-            match partitions.iter().find(|partition| partition.name == *name) {
+            match find(name) {
                 Some(partition) => {
-                    own.extend(partition.problems(directives));
+                    let mut problems = partition.problems(directives);
+                    if has_time {
+                        let time = partition.time(directives);
+                        problems.retain(|problem| Some(problem) != time.as_ref());
+                    }
+                    let problems = problems.into_iter();
+                    own.extend(problems.map(|problem| problem.at_most(has_choice)));
                     if kind == ScriptKind::Launch && !directives.asks_for_gpus() {
                         unused_gpus.extend(partition.unused_gpus(preflight.plan.recipe()));
                     }
@@ -134,13 +164,9 @@ fn of_cluster(
                 )),
             }
         }
-        // Of several partitions Slurm takes one that fits.
-        let has_choice = names.len() > 1;
         let is_accepted = accepted.contains(&kind);
-        problems.extend(own.into_iter().map(|problem| {
-            let problem = problem.at_most(has_choice);
-            (kind, problem.with_acceptance(is_accepted))
-        }));
+        let own = own.into_iter();
+        problems.extend(own.map(|problem| (kind, problem.with_acceptance(is_accepted))));
     }
     findings.extend(used.into_iter().filter_map(Partition::describe));
     findings.extend(by_scripts(problems).into_iter().map(|(scripts, problem)| {

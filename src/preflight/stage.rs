@@ -5,11 +5,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::ask::Answer;
 use super::fix::{command, words};
 use super::to_fetch::{Stage, ToFetch};
-use super::{Finding, Preflight, images, model};
+use super::{Finding, Preflight, Severity, images, model};
 use crate::container::Mount;
 use crate::job_options::ScriptKind;
 use crate::settings::StagePath;
 use crate::shell::shell_word;
+use crate::slurm::OptionName;
 
 pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
     let model = &preflight.plan.recipe().model;
@@ -38,6 +39,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
     let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));
     stage.findings.push(space);
     stage.findings.extend(mounts(preflight));
+    stage.findings.extend(resumed(preflight, &path));
     stage.folder = Some(folder);
     stage
 }
@@ -131,7 +133,11 @@ fn nearest_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8Path
     for folder in path.ancestors() {
         match preflight.ask("test", &["-e", folder.as_str()]) {
             Answer::Said(reply) if reply.is_success => return Ok(folder.to_owned()),
-            Answer::Said(_) => {}
+            Answer::Said(_) => {
+                if let Ok(target) = folder.read_link_utf8() {
+                    return Err(dangling(path, folder, &target));
+                }
+            }
             answer => {
                 let command = format!("test -e {}", shell_word(folder.as_str()));
                 return Err(preflight.unanswered(
@@ -143,6 +149,62 @@ fn nearest_folder(preflight: &Preflight<'_>, path: &Utf8Path) -> Result<Utf8Path
         }
     }
     Ok(Utf8PathBuf::from("/"))
+}
+
+/// No script can make a folder where such a link is.
+fn dangling(path: &Utf8Path, link: &Utf8Path, target: &Utf8Path) -> Finding {
+    Finding::warning(
+        format!(
+            "{link} is a link to {target}, which is not on this machine, so nothing is known of the stage path {path}"
+        ),
+        words("unless the nodes have it, name another folder: ")
+            .command("export STAGE_PATH=/lustre/..."),
+    )
+}
+
+/// The jobs to resume of which there are no results, as launch.sh looks for them.
+fn resumed(preflight: &Preflight<'_>, path: &Utf8Path) -> Vec<Finding> {
+    let variable = preflight.variables.get("RESUME_JOB_ID");
+    let settings = preflight.plan.settings();
+    let rendered: Vec<_> = (settings.resumed_jobs().iter().map(ToString::to_string)).collect();
+    let jobs = variable.map_or_else(
+        || rendered.join(","),
+        |jobs| jobs.to_string_lossy().replace('_', "-"),
+    );
+    let results = path.join("results");
+    let names: Vec<_> = match results.read_dir_utf8() {
+        Ok(entries) => entries
+            .flatten()
+            .map(|entry| entry.file_name().to_owned())
+            .collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(_) => return Vec::new(),
+    };
+    let is_there = |job: &str| {
+        let run = format!("run_{job}");
+        let rests = names.iter().filter_map(|name| name.strip_prefix(&run));
+        let mut rests = rests.filter_map(|rest| rest.strip_suffix(".json"));
+        rests.any(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    // A job that launch waits for may still leave them.
+    let waits = (preflight.plan.directives(ScriptKind::Launch)).is_set(OptionName::Dependency);
+    let severity = if waits {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let jobs = jobs.split(',');
+    let absent = jobs.filter(|job| !job.is_empty() && !is_there(job));
+    absent
+        .map(|job| {
+            let message = format!(
+                "launch.sh is to resume job {job}, and its manifest {results}/run_{job}.json is not there"
+            );
+            let help = words("correct the number, or the stage path; this lists the jobs that can be resumed: ");
+            let list = format!("ls {}", shell_word(results.as_str()));
+            Finding::new(severity, message, Some(help.command(&list)))
+        })
+        .collect()
 }
 
 impl Preflight<'_> {
@@ -250,7 +312,6 @@ fn mounts(preflight: &Preflight<'_>) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Severity;
     use super::*;
 
     #[test]

@@ -51,6 +51,16 @@ pub(super) fn slurm_is_away(preflight: &Preflight<'_>) -> Option<Finding> {
                 let last = reply.stderr.trim_end().lines().next_back();
                 reason.get_or_insert_with(|| preflight.words(last.unwrap_or_default()));
             }
+            // They look for it again and again, for a minute.
+            Answer::TooLate => {
+                let file = preflight.variables.get("SLURM_CONF")?.to_string_lossy();
+                if !matches!(preflight.ask("test", &["-e", &file]), Answer::Said(reply) if !reply.is_success)
+                {
+                    return None;
+                }
+                reason = Some(format!("SLURM_CONF names {file}, which is not there"));
+                break;
+            }
             _ => return None,
         }
     }

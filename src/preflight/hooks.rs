@@ -1,0 +1,45 @@
+//! The settings' lines of bash, as bash reads them.
+
+use super::ask::Answer;
+use super::{Finding, Preflight};
+use crate::settings::HookPlace;
+
+/// Lines that bash cannot read. None of them is run.
+pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let places = HookPlace::ALL.iter();
+    places
+        .filter_map(|&place| unreadable(preflight, place))
+        .collect()
+}
+
+fn unreadable(preflight: &Preflight<'_>, place: HookPlace) -> Option<Finding> {
+    let lines = preflight.plan.settings().hook(place)?;
+    // Lines may have the patterns of extglob, and none of them turns it on here.
+    let arguments = ["-O", "extglob", "-n"].map(str::to_owned);
+    match preflight.ask_with("bash", &arguments, lines.as_str(), &[]) {
+        Answer::Said(reply) if !reply.is_success => {
+            // In front stands the path of bash.
+            let reason = reply.first_line();
+            let (_, reason) = reason.split_once(": ").unwrap_or(("", reason));
+            Some(Finding::error(
+                format!(
+                    "bash cannot read the lines of {} under [hooks]: {}",
+                    name(place),
+                    preflight.words(reason)
+                ),
+                "correct them in the file that the settings name",
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// The key of a place.
+fn name(place: HookPlace) -> String {
+    match place {
+        HookPlace::Before(kind) => format!("{}.before", kind.key()),
+        HookPlace::After(kind) => format!("{}.after", kind.key()),
+        HookPlace::InServer => "server".to_owned(),
+        HookPlace::InClient => "client".to_owned(),
+    }
+}
