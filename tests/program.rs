@@ -312,6 +312,24 @@ fn bad_input_is_named() {
 }
 
 #[test]
+fn a_folder_that_is_gone_is_named_as_the_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" render",
+        PROGRAM,
+    ]);
+    let output = shell.current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("error: the folder in which this was started is gone ("),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_is_not_input_is_code_one() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();

@@ -109,6 +109,14 @@ fn exit(error: &clap::Error) -> ! {
 }
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {
+    // What these read and write is named from here.
+    if let Command::Render(_) | Command::Check(_) | Command::Run(_) | Command::Submit(_) = command
+        && let Err(error) = std::env::current_dir()
+    {
+        let words =
+            format!("the folder in which this was started is gone ({error}): cd to another one");
+        return Err(Failure::Other(words.into()));
+    }
     match command {
         Command::Render(arguments) => render::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
