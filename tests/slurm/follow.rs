@@ -117,6 +117,19 @@ fn from_submission_to_results() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    assert!(
+        printed.contains("to measure again: the same command with --"),
+        "{printed}"
+    );
+    // The command that measures is another one here.
+    let output = program_with(&lab, &site, &["follow", launch])
+        .output()
+        .unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.contains(&format!("to measure again: {PROGRAM} run --")),
+        "{printed}"
+    );
 }
 
 #[test]
