@@ -713,17 +713,17 @@ fn folders_that_are_not_there() {
         let options: Vec<_> = options.collect();
         home.findings(&options, &[]).0
     };
-    assert_not_found(&flags(&[]), "makes no folders");
+    assert_not_found(&flags(&[]), "and Slurm makes none");
     assert_found(
         &flags(&["launch.output=logs/%j/x.out"]),
         &format!(
-            "warning: {here}/logs is no folder of this machine, and launch.sh print there: Slurm makes no folders; make it, \
-                  unless the nodes have one of their own: mkdir -p {here}/logs"
+            "warning: there is no folder {here}/logs on this machine for the output of launch.sh, and Slurm makes none; make it, unless the \
+             nodes have one of their own: mkdir -p {here}/logs"
         ),
     );
     assert_found(
         &flags(&["chdir=/no/such", "output=/dev/null"]),
-        "warning: /no/such is no folder of this machine, and setup.sh, prepare_models.sh and launch.sh run there: ",
+        "warning: there is no folder /no/such on this machine for setup.sh, prepare_models.sh and launch.sh to run in, and Slurm makes none",
     );
     assert_not_found(&flags(&["output=/dev/null"]), "/dev ");
 }

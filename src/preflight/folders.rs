@@ -68,12 +68,12 @@ impl Place {
             _ => None,
         };
         let use_of_it = match self.file {
-            Some(_) => "print there",
-            None => "run there",
+            Some(_) => format!("for the output of {scripts}"),
+            None => format!("for {scripts} to run in"),
         };
         if !is_so(&["-d", folder])? {
             let message = format!(
-                "{folder} is no folder of this machine, and {scripts} {use_of_it}: Slurm makes no folders"
+                "there is no folder {folder} on this machine {use_of_it}, and Slurm makes none"
             );
             let fix = words("make it, unless the nodes have one of their own: ")
                 .command(&format!("mkdir -p {}", shell_word(folder)));
@@ -85,7 +85,7 @@ impl Place {
         (!is_writable).then(|| {
             let fix = words("name a file elsewhere, with --sbatch output=/lustre/.../%x-%j.out, or ask its owner: ")
                 .command(&format!("ls -ld {}", shell_word(folder)));
-            Finding::warning(format!("{folder} cannot be written to from here, and {scripts} {use_of_it}"), fix)
+            Finding::warning(format!("{folder}, {use_of_it}, cannot be written to from here"), fix)
         })
     }
 }
