@@ -391,7 +391,7 @@ fn setup_s_commands_are_taken() {
             let tells = runtime != Runtime::Apptainer && *release != "3.0.0";
             let whole = node.whole_image(runtime).len();
             let is_arm = cfg!(target_arch = "aarch64");
-            let of_recipe = plan.recipe().server.architecture.map(|it| it.as_str());
+            let of_recipe = plan.recipe().server.architecture.map(Architecture::as_str);
             let processor = of_recipe.unwrap_or(if is_arm { "arm64" } else { "amd64" });
             let (mut written, mut by_digest) = (String::new(), 0);
             for of in [image, &plan.recipe().client.image] {

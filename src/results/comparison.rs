@@ -6,7 +6,6 @@ use super::Run;
 use super::measured::way;
 use super::metric::{Metric, Statistic};
 use super::point::Point;
-use super::repeats::results_of;
 use crate::load::{Length, Load};
 use crate::plain::{listed, plain};
 use crate::slurm::RunId;
@@ -380,7 +379,7 @@ fn is_measured_again(run: &Run, point: &Point, by: &Point) -> bool {
     let job = |point: &'_ Point| {
         (
             point.run().map(RunId::numbers),
-            results_of(point).to_owned(),
+            point.results_folder().to_owned(),
         )
     };
     let jobs: Vec<_> = by.runs().iter().map(job).collect();

@@ -443,6 +443,15 @@ impl Point {
         &self.path
     }
 
+    /// The folder that the point's own lies in.
+    pub(super) fn results_folder(&self) -> &Utf8Path {
+        let own = match self.replica() {
+            Some(_) => self.path.parent(),
+            None => Some(&*self.path),
+        };
+        own.and_then(Utf8Path::parent).unwrap_or(&self.path)
+    }
+
     /// The tool that measured it.
     #[must_use]
     pub const fn tool(&self) -> Tool {

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
-use camino::Utf8Path;
-
 use super::Run;
 use super::comparison::measurement;
 use super::metric::{Metric, Metrics, Statistic, Statistics};
@@ -215,7 +213,10 @@ fn of_one_place(points: Vec<&Point>) -> Vec<Vec<&Point>> {
     }
     let mut places: BTreeMap<_, Vec<&Point>> = BTreeMap::new();
     for point in points {
-        places.entry(results_of(point)).or_default().push(point);
+        places
+            .entry(point.results_folder())
+            .or_default()
+            .push(point);
     }
     let lots = places.into_values().flat_map(|own| {
         if is_each_once(&own) {
@@ -231,15 +232,6 @@ fn is_each_once(points: &[&Point]) -> bool {
     let mut seen = BTreeSet::new();
     let measured = |point: &Point| (point.run().map(RunId::numbers), point.repeat());
     points.iter().all(|point| seen.insert(measured(point)))
-}
-
-/// The folder that a point's own lies in.
-pub(super) fn results_of(point: &Point) -> &Utf8Path {
-    let own = match point.replica() {
-        Some(_) => point.path().parent(),
-        None => Some(point.path()),
-    };
-    own.and_then(Utf8Path::parent).unwrap_or(point.path())
 }
 
 /// Takes out what is there twice: the same job, repeat and figures, as in a copy of a results folder below itself.
@@ -273,7 +265,7 @@ pub(super) fn take_out_copies(points: &mut Vec<Point>, problems: &mut Vec<ReadPr
             } else {
                 format!(
                     "has the same job, repeat and figures as the one in {}: it counts once",
-                    results_of(kept)
+                    kept.results_folder()
                 )
             };
             problems.push(ReadProblem::new(point.path(), None, message));
