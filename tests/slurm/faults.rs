@@ -478,7 +478,7 @@ fn table() -> Vec<Fault> {
             end: End::Code(1), says: "is for another processor", ..ROW },
         Fault { name: "setup: no key", script: Setup, variables: &[("NGC_API_KEY", "")],
             end: End::Code(2), says: "missing: a login for nvcr.io", ..ROW },
-        Fault { name: "setup: disk full", script: Setup, end: End::Code(1), says: "there is no space left: ",
+        Fault { name: "setup: disk full", script: Setup, end: End::Code(1), says: "there is no space left, or no quota: ",
             recipe: |recipe| {
                 recipe.server.disk = "1 MiB".parse().unwrap();
                 recipe.client.disk = "1 MiB".parse().unwrap();
