@@ -993,7 +993,7 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
         client.map(|image| format!("client: {image}")),
         measurement,
         manifest.in_flight_percent.map(|percent| {
-            format!("requests in flight for {percent} % of the time from ready to the last result (short points lower it)")
+            format!("requests in flight for {percent} % of the time from ready to the last result (the rest is between points)")
         }),
         manifest.failure(),
     ];
@@ -1136,15 +1136,26 @@ fn place_of(run: &Run, point: &Point) -> String {
 
 /// The job that measured a point, or how many did.
 fn job_of(point: &Point) -> String {
-    let jobs: BTreeSet<_> = point
-        .runs()
-        .iter()
-        .map(|run| run.run().map(RunId::as_str))
-        .collect();
-    match jobs.len() {
+    match number_of_jobs(point) {
         0 | 1 => point.run().map(RunId::to_string).unwrap_or_default(),
         several => format!("{several} jobs"),
     }
+}
+
+/// The same as words of a sentence: `job 4711`, or `2 jobs`.
+fn job_in_words(point: &Point) -> String {
+    let words = if number_of_jobs(point) > 1 {
+        ""
+    } else {
+        "job "
+    };
+    format!("{words}{}", job_of(point))
+}
+
+fn number_of_jobs(point: &Point) -> usize {
+    let jobs = point.runs().iter();
+    let jobs: BTreeSet<_> = jobs.map(|run| run.run().map(RunId::as_str)).collect();
+    jobs.len()
 }
 
 /// Which server it is of, where several measured a point together: `, server 1`.

@@ -286,16 +286,24 @@ impl Sbatch {
         if !answer.status.success() {
             return Err(failure(&self.program, script, attempt, &answer));
         }
-        // Sites put words of their own around it.
-        let lines = answer.stdout.lines().map(str::trim);
-        let mut jobs = lines.filter_map(|line| SubmittedJob::parse(line).ok());
-        match (jobs.next(), jobs.next()) {
-            (Some(job), None) => Ok(job),
-            _ => Err(SubmitError::Unreadable {
-                script: script.to_owned(),
-                answer: answer.stdout,
-            }),
-        }
+        job_in(&answer.stdout).ok_or_else(|| SubmitError::Unreadable {
+            script: script.to_owned(),
+            answer: answer.stdout,
+        })
+    }
+}
+
+/// The job that an answer names. Sites put words of their own around it, which may be numbers, too: sbatch's own is the last
+/// line, or the only number.
+fn job_in(answer: &str) -> Option<SubmittedJob> {
+    let lines = answer.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty());
+    let jobs: Vec<_> = lines.map(|line| SubmittedJob::parse(line).ok()).collect();
+    let mut known = jobs.iter().flatten();
+    match (jobs.last()?, known.next(), known.next()) {
+        (Some(last), ..) => Some(last.clone()),
+        (None, Some(only), None) => Some(only.clone()),
+        _ => None,
     }
 }
 
@@ -359,6 +367,22 @@ mod tests {
     fn meaning(message: &str) -> SubmitError {
         let answer = bash_answers("printf %s \"$0\" >&2; exit 1", message);
         failure("/usr/bin/sbatch".into(), "launch.sh".into(), 3, &answer)
+    }
+
+    #[test]
+    fn the_job_among_a_site_s_words() {
+        for (answer, job) in [
+            ("1064\n", Some("1064")),
+            ("1064\nThank you.\n\n", Some("1064")),
+            ("Your balance in hours:\n1500\n103\n", Some("103")),
+            ("7\n7\n", Some("7")),
+            ("1500\n103\nThank you.\n", None),
+            ("Thank you.\n", None),
+            ("", None),
+        ] {
+            let found = job_in(answer).map(|job| job.to_string());
+            assert_eq!(found.as_deref(), job, "{answer:?}");
+        }
     }
 
     #[test]

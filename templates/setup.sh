@@ -108,7 +108,7 @@ fi
 free_space() {
   local folder=$1
   until [[ -d ${folder:-/} || $folder != */* ]]; do folder=${folder%/*}; done
-  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' '
+  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' ' || true
 }
 # add_place SETTING FOLDER: a folder in which the images are unpacked, or kept, too, and what moves it.
 declare -A places=()
@@ -266,6 +266,8 @@ import_image() {
   { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
+  processor_of "$1"
+  processor=$REPLY
   if is_there "$1"; then
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
@@ -273,7 +275,10 @@ import_image() {
   fi
   remove_leftovers "$name"
   if sound_image "$file"; then
-    say "$name is $REPLY, and not $reference: it stays until that is here"
+    say "$name is $REPLY; it stays until $reference for $processor is here"
+    # In an open folder, only its owner may move it.
+    [[ ! -k $stage_path || -O $stage_path || -O $file ]] ||
+      { say "error: $name is another user's, and cannot be replaced in $stage_path: ask them to remove it" >&2 && return 1; }
   elif [[ -e $file || -L $file ]]; then
     say "$name is damaged"
     set_aside "$file" damaged
@@ -308,8 +313,6 @@ import_image() {
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
-  processor_of "$1"
-  processor=$REPLY
 {%- match runtime %}
 {%- when Runtime::Pyxis %}
   # enroot calls it a warning.
@@ -339,7 +342,8 @@ import_image() {
   fi
   # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
-  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other
+  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other ||
+    { rm -f -- "$part" && fail "cannot move $file away: is it another user's?"; }
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
 {%- match runtime %}
 {%- when Runtime::Apptainer %}

@@ -293,14 +293,15 @@ fn an_image_for_another_processor_is_no_image() {
         let give = |of: usize| {
             let given = site.at("given").display().to_string();
             let word = architectures[of].as_str();
+            let digest = "7".repeat(64);
             let mut sif = sif();
             sif[45..47].copy_from_slice(["02", "04"][of].as_bytes());
             site.put("given/image.sif", sif);
             site.program("enroot", &format!(
-                "[[ $1 == import ]] || exit 1\n[[ \"$*\" == *\"--arch {}\"* ]] || echo \"[WARN] Image architecture doesn't match\" >&2\ncp {given}/image.sqsh \"${{@: -3:1}}\"",
+                "[[ $1 == import ]] || {{ echo sha256:{digest}; exit; }}\n[[ \"$*\" == *\"--arch {}\"* ]] || echo \"[WARN] Image architecture doesn't match\" >&2\ncp {given}/image.sqsh \"${{@: -3:1}}\"",
                 ["x86_64", "aarch64"][of]));
             site.program("podman", &format!(
-                "case \"$1 $2\" in\n'image exists') exit 1 ;;\n'image inspect') printf '%10s%s: %s,\\n' '' '\"Architecture\"' '\"{word}\"' '                    ' '\"Architecture\"' '\"none\"' ;;\npull*) echo 0123 ;;\nsave*) for word; do case $word in --output=*) cp {given}/image.tar \"${{word#*=}}\" ;; esac; done ;;\nesac"));
+                "case \"$1 $2\" in\n'image exists') exit 1 ;;\n'image inspect') printf '%10s%s: %s,\\n' '' '\"Architecture\"' '\"{word}\"' '          ' '\"Digest\"' '\"sha256:{digest}\"' '                    ' '\"Architecture\"' '\"none\"' ;;\npull*) echo 0123 ;;\nsave*) for word; do case $word in --output=*) cp {given}/image.tar \"${{word#*=}}\" ;; esac; done ;;\nesac"));
         };
         let key = [("NGC_API_KEY", "key")];
         give(1);
@@ -315,7 +316,11 @@ fn an_image_for_another_processor_is_no_image() {
                 .all(|name| name.extension().is_none_or(|end| end == "lock")),
             "{names:?}"
         );
-        for (of, said) in [(1, ""), (1, "nothing to do"), (0, " for arm64, and not ")] {
+        for (of, said) in [
+            (1, ""),
+            (1, "nothing to do"),
+            (0, " for arm64; it stays until "),
+        ] {
             give(of);
             let (code, words) = site.run(&setup(of), &key);
             assert_eq!(code, Some(0), "{runtime:?}: {words}");
@@ -341,7 +346,10 @@ fn an_image_stays_until_another_one_is_here() {
     site.program("enroot", "exit 1");
     let (code, words) = site.run(&newer, &key);
     assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("it stays until that is here"), "{words}");
+    assert!(
+        words.contains("it stays until vllm/vllm-openai:v9.9.9 for "),
+        "{words}"
+    );
     assert_eq!(fs::read(site.at(&name)).unwrap(), squash());
     assert_eq!(
         fs::read_to_string(site.at(&format!("{name}.reference"))).unwrap(),
@@ -437,7 +445,11 @@ fn why_an_image_was_not_fetched() {
         let text = script(ScriptKind::Setup, recipe, runtime);
         let (code, log) = site.run(
             &text,
-            &[("NGC_API_KEY", "key"), ("XDG_RUNTIME_DIR", "/nowhere")],
+            &[
+                ("NGC_API_KEY", "key"),
+                ("XDG_RUNTIME_DIR", "/nowhere"),
+                ("ENROOT_CACHE_PATH", "relative"),
+            ],
         );
         assert_eq!(code, Some(1), "{log}");
         let line = log

@@ -762,12 +762,22 @@ fn a_job_to_resume_without_results() {
     }
     assert_found(
         &findings(&["--resume", "99"], &[]),
-        &format!("error: {words}{stage}/results/run_99.json is not there; "),
+        &format!("error: {words}{stage}/results/run_99.json is not on this machine; "),
     );
     assert_found(
         &findings(&["--resume", "8"], &[("RESUME_JOB_ID", "7_0,99")]),
         &format!("error: {words}"),
     );
+    // The nodes may have what is not here.
+    let elsewhere = home.path().join("elsewhere");
+    let flags = [
+        "--stage-path",
+        elsewhere.to_str().unwrap(),
+        "--resume",
+        "99",
+    ];
+    let findings_there = home.findings(&flags, &[]).0;
+    assert_found(&findings_there, &format!("warning: {words}"));
     // It may still run.
     let waits = [
         "--resume",

@@ -246,8 +246,11 @@ fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
 fn has_parts(files: &RunFiles) -> Option<String> {
     let run = format!("{}-", files.manifest.file_stem()?);
     let mut entries = files.results.read_dir_utf8().ok()?.flatten();
+    // Others may write here: a part is a number.
     let part = entries.find(|part| {
-        part.file_name().starts_with(&run) && part.path().extension() == Some("json")
+        let number = part.file_name().strip_prefix(&run);
+        let number = number.and_then(|rest| rest.strip_suffix(".json"));
+        number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
     })?;
     Some(format!(
         "the job has several parts, each with a manifest such as {}, and this recipe has one: give the recipe with which it was \

@@ -77,6 +77,11 @@ mod tests {
             ("a\u{1b}b 5\n".to_owned(), None),
             ("a/b:1 5 5\n".to_owned(), Some("a/b:1 for 5".to_owned())),
             (format!("{IMAGE} 5 amd64\n"), None),
+            (format!("{digest} 5 amd64\n"), None),
+            (
+                format!("{digest} 5 arm64\n"),
+                Some(format!("{digest} for arm64")),
+            ),
             (format!("{IMAGE} 5 amd64 x\n"), None),
             (format!("{IMAGE} 5 AMD\n"), None),
             (

@@ -14,24 +14,27 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
 
 fn unreadable(preflight: &Preflight<'_>, place: HookPlace) -> Option<Finding> {
     let lines = preflight.plan.settings().hook(place)?;
-    // Lines may have the patterns of extglob, and none of them turns it on here.
-    let arguments = ["-O", "extglob", "-n"].map(str::to_owned);
-    match preflight.ask_with("bash", &arguments, lines.as_str(), &[]) {
-        Answer::Said(reply) if !reply.is_success => {
-            // In front stands the path of bash.
-            let reason = reply.first_line();
-            let (_, reason) = reason.split_once(": ").unwrap_or(("", reason));
-            Some(Finding::error(
-                format!(
-                    "bash cannot read the lines of {} under [hooks]: {}",
-                    name(place),
-                    preflight.words(reason)
-                ),
-                "correct them in the file that the settings name",
-            ))
+    let read = |arguments: &[&str]| {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        match preflight.ask_with("bash", &arguments, lines.as_str(), &[]) {
+            Answer::Said(reply) if !reply.is_success => Some(reply),
+            _ => None,
         }
-        _ => None,
-    }
+    };
+    let reply = read(&["-n"])?;
+    // Lines may turn extglob on, and have its patterns; none of them is run here.
+    read(&["-O", "extglob", "-n"])?;
+    // In front stands the path of bash.
+    let reason = reply.first_line();
+    let (_, reason) = reason.split_once(": ").unwrap_or(("", reason));
+    Some(Finding::error(
+        format!(
+            "bash cannot read the lines of {} under [hooks]: {}",
+            name(place),
+            preflight.words(reason)
+        ),
+        "correct them in the file that the settings name",
+    ))
 }
 
 /// The key of a place.

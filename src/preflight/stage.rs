@@ -172,7 +172,9 @@ fn resumed(preflight: &Preflight<'_>, path: &Utf8Path) -> Vec<Finding> {
         |jobs| jobs.to_string_lossy().replace('_', "-"),
     );
     let results = path.join("results");
-    let names: Vec<_> = match results.read_dir_utf8() {
+    let entries = results.read_dir_utf8();
+    let is_seen = entries.is_ok();
+    let names: Vec<_> = match entries {
         Ok(entries) => entries
             .flatten()
             .map(|entry| entry.file_name().to_owned())
@@ -186,9 +188,9 @@ fn resumed(preflight: &Preflight<'_>, path: &Utf8Path) -> Vec<Finding> {
         let mut rests = rests.filter_map(|rest| rest.strip_suffix(".json"));
         rests.any(|rest| rest.is_empty() || rest.starts_with('-'))
     };
-    // A job that launch waits for may still leave them.
+    // A job that launch waits for may still leave them, and the nodes may have a folder that is not here.
     let waits = (preflight.plan.directives(ScriptKind::Launch)).is_set(OptionName::Dependency);
-    let severity = if waits {
+    let severity = if waits || !is_seen {
         Severity::Warning
     } else {
         Severity::Error
@@ -198,7 +200,7 @@ fn resumed(preflight: &Preflight<'_>, path: &Utf8Path) -> Vec<Finding> {
     absent
         .map(|job| {
             let message = format!(
-                "launch.sh is to resume job {job}, and its manifest {results}/run_{job}.json is not there"
+                "launch.sh is to resume job {job}, and its manifest {results}/run_{job}.json is not on this machine"
             );
             let help = words("correct the number, or the stage path; this lists the jobs that can be resumed: ");
             let list = format!("ls {}", shell_word(results.as_str()));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, another_measurement, job_of, missing, percent, title_of};
+use super::{Report, another_measurement, job_in_words, missing, percent, title_of};
 use crate::plain::{counted, listed};
 use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Unit};
 
@@ -192,10 +192,10 @@ fn untold(comparison: &Comparison<'_>, gated: &Gated<'_>) -> Vec<(String, String
         (it.point().path().to_string(), words)
     });
     let superseded = gated.superseded().iter().map(|it| {
-        let [own, other] = [it.point(), it.by()].map(job_of);
+        let [own, other] = [it.point(), it.by()].map(job_in_words);
         let title = title_of(comparison, it.point());
-        let words = format!("not compared: job {other} measured the same later");
-        (format!("{title}, job {own}"), words)
+        let words = format!("not compared: {other} measured the same later");
+        (format!("{title}, {own}"), words)
     });
     let all = missing.chain(not_compared).chain(superseded);
     all.collect()

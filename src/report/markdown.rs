@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     Column, Report, another_measurement, cached, derived, energy, figure_or_dash, gate, in_words,
-    job_of, jobs, load_of, missing, number_or_dash, origin_of, percent, place_of, remarks,
+    job_in_words, jobs, load_of, missing, number_or_dash, origin_of, percent, place_of, remarks,
     requests_of, several_runs, spread, steady_part, supported, table, title_of, too_short, weak,
 };
 use crate::plain::plain;
@@ -202,9 +202,9 @@ fn words_of(
     };
     let unstable = spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable);
     let first = [verdict, if unstable { "unstable" } else { "" }];
-    let again = again.by(point).map(|other| match job_of(other) {
-        job if job == job_of(point) => "measured again with more requests".to_owned(),
-        job => format!("measured again for longer by job {job}"),
+    let again = again.by(point).map(|other| match job_in_words(other) {
+        job if job == job_in_words(point) => "measured again with more requests".to_owned(),
+        job => format!("measured again for longer by {job}"),
     });
     let first = first.into_iter().filter(|word| !word.is_empty());
     let words: Vec<_> = first

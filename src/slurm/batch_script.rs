@@ -46,7 +46,8 @@ impl ScriptBody {
                 "lines of bash are allowed, without NUL and carriage returns",
             ));
         }
-        without_options(text)?;
+        // This one counts up to the first command.
+        without_words(text, &["#SBATCH", "#SLURM", "#PBS", "#BSUB"])?;
         if text.starts_with('\u{feff}') {
             return Err(Fault::rule(
                 "it begins with a byte order mark, which bash would read as a part of the first word",
@@ -85,8 +86,11 @@ fn check_interpreter(line: &str) -> Result<(), Fault> {
 
 /// Refuses lines that sbatch would read as options wherever they stand in a script.
 pub(crate) fn without_options(text: &str) -> Result<(), Fault> {
+    without_words(text, &["#SBATCH", "#PBS", "#BSUB"])
+}
+
+fn without_words(text: &str, words: &[&str]) -> Result<(), Fault> {
     for (line, number) in text.split('\n').zip(1..) {
-        let words = ["#SBATCH", "#SLURM", "#PBS", "#BSUB"];
         if let Some(word) = words.iter().find(|word| line.starts_with(**word)) {
             return Err(Fault::rule(format!(
                 "line {number} begins with {word}, which sbatch would read as options of the job"

@@ -324,8 +324,11 @@ impl<'a> Chain<'a> {
     fn check_dependencies(&self) -> Result<(), ChainError> {
         // No job has a number yet.
         let before = Dependency::singleton();
-        for kind in self.kinds().skip(1) {
-            self.waiting(self.sbatch.clone(), kind, &before)?;
+        for (kind, before) in self
+            .kinds()
+            .zip(std::iter::once(None).chain(std::iter::repeat(Some(&before))))
+        {
+            self.waiting(self.sbatch.clone(), kind, before)?;
         }
         Ok(())
     }
@@ -337,7 +340,7 @@ impl<'a> Chain<'a> {
     ) -> Result<Sbatch, ChainError> {
         let sbatch = self.sbatch.clone().for_script(self.plan, kind);
         let Some(ChainJob { id: before, .. }) = before else {
-            return Ok(sbatch);
+            return self.waiting(sbatch, kind, None);
         };
         let dependency = Dependency::after_ok([before]);
         let dependency = dependency.map_err(|source| ChainError::Dependency { kind, source })?;
@@ -345,22 +348,26 @@ impl<'a> Chain<'a> {
         // only for jobs of their own cluster.
         let options = ["--kill-on-invalid-dep=yes".to_owned()].into_iter();
         let sbatch = sbatch.with_arguments(options.chain(before.cluster_option()));
-        self.waiting(sbatch, kind, &dependency)
+        self.waiting(sbatch, kind, Some(&dependency))
     }
 
-    /// Has a script wait for the job before it, and for what the settings say.
+    /// Has a script wait for the job before it, and for what the settings say: where `sbatch` is told of jobs to wait for, these
+    /// take the place of those in the script.
     fn waiting(
         &self,
         sbatch: Sbatch,
         kind: ScriptKind,
-        before: &Dependency,
+        before: Option<&Dependency>,
     ) -> Result<Sbatch, ChainError> {
-        let own = self.plan.directives(kind).get(OptionName::Dependency);
-        let own = own.map(|own| Dependency::parse(&own)).transpose();
-        let both =
-            own.and_then(|own| own.map_or_else(|| Ok(before.clone()), |own| own.and(before)));
-        both.and_then(|both| sbatch.after(&both))
-            .map_err(|source| ChainError::Dependency { kind, source })
+        let wait = || {
+            let own = self.plan.directives(kind).get(OptionName::Dependency);
+            let own = own.filter(|_| before.is_some() || sbatch.dependency.is_some());
+            let own = own.map(|own| Dependency::parse(&own)).transpose()?;
+            let all = own.iter().chain(before);
+            all.into_iter()
+                .try_fold(sbatch.clone(), |sbatch, jobs| sbatch.after(jobs))
+        };
+        wait().map_err(|source| ChainError::Dependency { kind, source })
     }
 }
 

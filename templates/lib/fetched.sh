@@ -12,5 +12,5 @@ holds() {
   read -r REPLY bytes processor < <(text_of "$record") || true
   [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
   [[ -z $REPLY || ! $processor =~ ^[a-z0-9]+$ || $processor == "${3:-"$processor"}" ]] || REPLY+=" for $processor"
-  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+  [[ -z $REPLY || $REPLY@ == "$2@"* && $REPLY != *' '* ]]
 }

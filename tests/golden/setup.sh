@@ -137,7 +137,7 @@ holds() {
   read -r REPLY bytes processor < <(text_of "$record") || true
   [[ $REPLY =~ ^[[:alnum:]._:/@+-]+$ && (-d $1 || $bytes == "$(stat -L -c %s -- "$1" 2>/dev/null)") ]] || REPLY=
   [[ -z $REPLY || ! $processor =~ ^[a-z0-9]+$ || $processor == "${3:-"$processor"}" ]] || REPLY+=" for $processor"
-  [[ -z $REPLY || $REPLY@ == "$2@"* ]]
+  [[ -z $REPLY || $REPLY@ == "$2@"* && $REPLY != *' '* ]]
 }
 
 say "$made_by, recipe $recipe"
@@ -180,7 +180,7 @@ fi
 free_space() {
   local folder=$1
   until [[ -d ${folder:-/} || $folder != */* ]]; do folder=${folder%/*}; done
-  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' '
+  df --output=avail --block-size=1M "${folder:-/}" 2>/dev/null | tail -n 1 | tr -d ' ' || true
 }
 # add_place SETTING FOLDER: a folder in which the images are unpacked, or kept, too, and what moves it.
 declare -A places=()
@@ -205,11 +205,11 @@ need_commands srun enroot find flock grep od
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
-# enroot_place VARIABLE DEFAULT: what the environment does not say may stand in the site's file; expressions are not known here.
+# enroot_place VARIABLE DEFAULT: what the environment does not say may stand in the site's file, as a path or as bash's words.
 enroot_place() {
   local of_site
-  of_site=$(sed -n "s/^$1[[:blank:]=]*//p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null | head -n 1) || true
-  [[ -z ${!1-} && $of_site == *[\$\`]* ]] || add_place "$1" "${!1:-${of_site:-$2}}"
+  of_site=$(sed -n "s/^[[:blank:]]*$1[[:blank:]=]\{1,\}//p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null | head -n 1) || true
+  [[ -z ${!1-} && ! $of_site =~ ^(/[[:alnum:]/._-]*)?$ ]] || add_place "$1" "${!1:-${of_site:-$2}}"
 }
 enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}"
 enroot_place ENROOT_CACHE_PATH "${XDG_CACHE_HOME:-${HOME-}/.cache}/enroot"
@@ -346,6 +346,8 @@ import_image() {
   { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
+  processor_of "$1"
+  processor=$REPLY
   if is_there "$1"; then
     say "$name came from another setup"
     rm -f -- "$stage_path/.$name.lock"
@@ -353,7 +355,10 @@ import_image() {
   fi
   remove_leftovers "$name"
   if sound_image "$file"; then
-    say "$name is $REPLY, and not $reference: it stays until that is here"
+    say "$name is $REPLY; it stays until $reference for $processor is here"
+    # In an open folder, only its owner may move it.
+    [[ ! -k $stage_path || -O $stage_path || -O $file ]] ||
+      { say "error: $name is another user's, and cannot be replaced in $stage_path: ask them to remove it" >&2 && return 1; }
   elif [[ -e $file || -L $file ]]; then
     say "$name is damaged"
     set_aside "$file" damaged
@@ -371,8 +376,6 @@ import_image() {
     say "error: $name could not be imported from $uri: $(reason_of_failure "$1")" >&2
     return 1
   fi
-  processor_of "$1"
-  processor=$REPLY
   # enroot calls it a warning.
   if grep -Fq "architecture doesn't match" "$private/words-$1"; then
     rm -f -- "$part"
@@ -386,7 +389,8 @@ import_image() {
   fi
   # The name appears only now, when the file is complete. Where another setup was
   # faster, its file stays.
-  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other
+  { ! sound_image "$file" || holds "$file" "$reference" "$processor"; } || set_aside "$file" other ||
+    { rm -f -- "$part" && fail "cannot move $file away: is it another user's?"; }
   mv -nT -- "$part" "$file" || sound_image "$file" || fail "cannot rename $part to $file"
   # The last such line is the step's own.
   local digest
