@@ -323,12 +323,11 @@ impl<'a> Chain<'a> {
     /// What is known before the first job exists is said before it exists.
     fn check_dependencies(&self) -> Result<(), ChainError> {
         // No job has a number yet.
-        let before = Dependency::singleton();
-        for (kind, before) in self
-            .kinds()
-            .zip(std::iter::once(None).chain(std::iter::repeat(Some(&before))))
-        {
+        let any = Dependency::singleton();
+        let mut before = None;
+        for kind in self.kinds() {
             self.waiting(self.sbatch.clone(), kind, before)?;
+            before = Some(&any);
         }
         Ok(())
     }
@@ -355,19 +354,18 @@ impl<'a> Chain<'a> {
     /// take the place of those in the script.
     fn waiting(
         &self,
-        sbatch: Sbatch,
+        mut sbatch: Sbatch,
         kind: ScriptKind,
         before: Option<&Dependency>,
     ) -> Result<Sbatch, ChainError> {
-        let wait = || {
-            let own = self.plan.directives(kind).get(OptionName::Dependency);
-            let own = own.filter(|_| before.is_some() || sbatch.dependency.is_some());
-            let own = own.map(|own| Dependency::parse(&own)).transpose()?;
-            let all = own.iter().chain(before);
-            all.into_iter()
-                .try_fold(sbatch.clone(), |sbatch, jobs| sbatch.after(jobs))
-        };
-        wait().map_err(|source| ChainError::Dependency { kind, source })
+        let fault = |source| ChainError::Dependency { kind, source };
+        let own = self.plan.directives(kind).get(OptionName::Dependency);
+        let own = own.filter(|_| before.is_some() || sbatch.dependency.is_some());
+        let own = own.map(|own| Dependency::parse(&own)).transpose();
+        for jobs in own.map_err(fault)?.iter().chain(before) {
+            sbatch = sbatch.after(jobs).map_err(fault)?;
+        }
+        Ok(sbatch)
     }
 }
 
@@ -499,6 +497,20 @@ mod tests {
         assert!(lines[0].contains(" --dependency=afterok:7 "), "{submitted}");
         assert!(
             lines[1].contains(" --dependency=afterok:7,afterok:1 "),
+            "{submitted}"
+        );
+
+        // On the command line, they take the place of those in the script.
+        let settings = Settings::from_toml("slurm.dependency = 'afterany:9'").unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        let chain = Chain::new(&plan, after("afterok:7"));
+        chain.submit("bench", |_| ()).unwrap();
+        let submitted = std::fs::read_to_string(folder.path().join("submitted")).unwrap();
+        let lines: Vec<_> = submitted.lines().skip(2).collect();
+        let all = " --dependency=afterok:7,afterany:9";
+        assert!(lines[0].contains(&format!("{all} ")), "{submitted}");
+        assert!(
+            lines[1].contains(&format!("{all},afterok:3 ")),
             "{submitted}"
         );
     }
