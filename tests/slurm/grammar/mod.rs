@@ -20,7 +20,7 @@ use std::{env, thread};
 use nim_slurm::slurm::{Directives, OptionName};
 use proptest::test_runner::TestRunner;
 
-use self::slurms::{Answer, Slurm, slurms};
+use self::slurms::{Answer, Slurm, hold_controllers, slurms};
 use self::tally::Tally;
 use crate::lab::Lab;
 
@@ -163,6 +163,7 @@ fn compare(slurm: &Slurm, place: usize, effort: Effort) -> [Tally; 2] {
 fn sbatch_takes_what_the_types_take() {
     let lab = Lab::without_images();
     let effort = Effort::of_the_caller();
+    let _held = hold_controllers();
     let slurms = slurms(&lab);
     let tallies: Vec<_> = thread::scope(|scope| {
         let slurms = slurms.iter().enumerate();

@@ -10,7 +10,7 @@ use proptest::string::string_regex;
 use proptest::test_runner::TestRunner;
 
 use super::refusals;
-use super::slurms::{Slurm, slurms};
+use super::slurms::{Slurm, hold_controllers, slurms};
 use super::values::ROWS;
 use crate::lab::Lab;
 
@@ -219,6 +219,7 @@ fn site_lacks(words: &str) -> bool {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn sbatch_refuses_what_excludes_or_lacks_another() {
     let lab = Lab::without_images();
+    let _held = hold_controllers();
     let slurms = slurms(&lab);
     let jobs = jobs();
     let ask = |slurm: &Slurm| {

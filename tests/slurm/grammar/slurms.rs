@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nim_slurm::slurm::Release;
 
@@ -28,6 +29,13 @@ pub(super) struct Answer {
     pub(super) options: BTreeMap<String, String>,
     /// Everything else that it said.
     pub(super) words: String,
+}
+
+/// One test at a time has the controllers: it starts them afresh, and ends all of their jobs.
+pub(super) fn hold_controllers() -> MutexGuard<'static, ()> {
+    static HELD: Mutex<()> = Mutex::new(());
+    // A test that failed leaves nothing that matters.
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The controllers of all releases, started afresh.
