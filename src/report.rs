@@ -724,8 +724,19 @@ fn cached(run: &Run) -> Option<String> {
         .collect();
     let unchecked = run.points().len() - checked.len();
     let Some(highest) = checked.into_iter().reduce(f64::max) else {
-        let words = "prefix cache: not checked, since the server gave no reliable count of hits";
-        return (!run.manifests().is_empty()).then(|| words.to_owned());
+        let manifests = run.manifests().iter();
+        let told: Option<BTreeSet<_>> = manifests.map(|it| it.prefix_cache.as_deref()).collect();
+        // A manifest is a file that others may have written.
+        let known = ["on", "off", "flush"].into_iter();
+        let mut known = known.filter(|word| told.as_ref() == Some(&BTreeSet::from([*word])));
+        let recipe = known
+            .next()
+            .map(|word| format!("\"{word}\" in the recipe, and "));
+        let words = format!(
+            "prefix cache: {}not checked, since the server gave no reliable count of hits",
+            recipe.unwrap_or_default()
+        );
+        return (!run.manifests().is_empty()).then_some(words);
     };
     let at_most = format!(
         "prefix cache: at most {:.1} % of a point's prompt tokens",

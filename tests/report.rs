@@ -711,6 +711,11 @@ fn jobs_are_named_by_their_manifests() {
     let (_, jobs) = table.split_once("\njob ").unwrap();
     let words = "\nprefix cache: not checked, since the server gave no reliable count of hits\n";
     assert!(table.contains(words), "{table}");
+    let off = manifest(4711, "0").replacen('{', r#"{"prefix_cache": "off", "#, 1);
+    fs::write(folder.join("run_4711.json"), off).unwrap();
+    let told = stdout(&[folder.as_str(), "--job", "4711"]);
+    let words = "\nprefix cache: \"off\" in the recipe, and not checked, since the server gave no reliable count of hits\n";
+    assert!(told.contains(words), "{told}");
     assert_data_eq!(
         jobs,
         str![[r"
