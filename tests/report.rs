@@ -883,8 +883,11 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert_eq!(text.matches(">best<").count(), 0, "{text}");
     assert!(text.contains("<p>Highest throughput: "), "{text}");
     let note = "2 of 2 points were measured for less than 10 s: do not rely on their numbers";
-    assert!(text.contains(&format!("<p>{note}.</p>")), "{text}");
-    assert!(said.ends_with(&format!("note: {note}\n")), "{said}");
+    let again = "easure them again with more requests (--requests-per-concurrency)";
+    let on_page = format!("<p>{note}. M{again}.</p>");
+    assert!(text.contains(&on_page), "{text}");
+    let at_the_end = format!("note: {note}; m{again}\n");
+    assert!(said.ends_with(&at_the_end), "{said}");
     copy(
         Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),
         &results.path().join("llama_1_8_chat_128_128_108"),

@@ -57,8 +57,11 @@ fn read_jobs(site: &Site, jobs: &[&str]) -> Run {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn array_by_use_case_is_resumed() {
     let lab = Lab::enter();
-    let mut site = Site::ready(&lab, "array_use_case", array(ArrayBy::UseCase));
-    write_files(&site, &array(ArrayBy::UseCase));
+    let mut recipe = array(ArrayBy::UseCase);
+    // So that a point is not over before it can be cancelled, on a busy machine.
+    recipe.sweep.min_requests = 24;
+    let mut site = Site::ready(&lab, "array_use_case", recipe.clone());
+    write_files(&site, &recipe);
     let first = submit(&lab, &site);
     let (chat, summarization) = (format!("{first}-0"), format!("{first}-1"));
     wait_until("the throttle", || {

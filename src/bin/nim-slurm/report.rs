@@ -554,7 +554,7 @@ fn note_short_points(run: &Run) {
     let points = run.points().len() - (run.points().iter().filter(is_short).count() - short);
     if short > 0 {
         note(&format!(
-            "{short} of {points} points were measured for less than 10 s: do not rely on their numbers"
+            "{short} of {points} points were measured for less than 10 s: do not rely on their numbers; measure them again with more requests (--requests-per-concurrency)"
         ));
     }
 }
