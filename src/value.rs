@@ -461,6 +461,13 @@ fn edits(one: &[u8], other: &[u8]) -> usize {
     last[other.len()]
 }
 
+/// FNV-1a, which is the same on every machine: for names and seeds, and no protection against anybody.
+pub(crate) fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::ValueError;

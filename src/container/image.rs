@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::{Fault, only, text_value, value};
+use crate::value::{Fault, fnv_1a, only, text_value, value};
 
 /// A container image in a registry.
 ///
@@ -170,13 +170,11 @@ impl Image {
     #[must_use]
     pub fn enroot_uri(&self) -> String {
         // enroot asks docker.io in vain. Before release 4, it has a login only for a registry that is named.
-        let registry = self.registry.as_ref().filter(|it| !it.is_docker_hub());
-        let name = registry.map_or("registry-1.docker.io", Registry::as_str);
-        let mut uri = format!("docker://{name}#");
-        if registry.is_none() && !self.path.contains('/') {
-            uri.push_str("library/");
-        }
-        self.push_behind_registry(&mut uri);
+        let hub = || Registry("registry-1.docker.io".to_owned());
+        let named = self.registry.clone().filter(|it| !it.is_docker_hub());
+        let registry = named.unwrap_or_else(hub);
+        let mut uri = format!("docker://{}#", registry.as_str());
+        self.in_registry(registry).push_behind_registry(&mut uri);
         uri
     }
 
@@ -230,13 +228,7 @@ impl Image {
         if stem.len() + ".sqsh".len() <= LONGEST_FILE {
             return SquashFile(format!("{stem}.sqsh"));
         }
-        // FNV-1a, which is the same on every machine.
-        let number = stem
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |number, byte| {
-                (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-            });
-        let end = format!("+{number:016x}.sqsh");
+        let end = format!("+{:016x}.sqsh", fnv_1a(stem.bytes()));
         SquashFile(format!("{}{end}", &stem[..LONGEST_FILE - end.len()]))
     }
 }

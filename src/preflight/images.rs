@@ -31,7 +31,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             stage.findings.push(finding);
             continue;
         }
-        let other = fetched::other_for(&image.reference, image.processor(), &path);
+        let other = fetched::other_for(&image.reference, image.processor, &path);
         let finding = match (state(&path, runtime), other) {
             (State::Whole, Some(other)) if unpacks(preflight, &path) => Finding::warning(
                 format!(
@@ -101,7 +101,7 @@ pub(super) fn are_there(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> boo
         let runtime = preflight.plan.settings().runtime();
         readable::hindrance(&path).is_none()
             && state(&path, runtime) == State::Whole
-            && fetched::other_for(&image.reference, image.processor(), &path).is_none()
+            && fetched::other_for(&image.reference, image.processor, &path).is_none()
             && unpacks(preflight, &path)
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{ArrayBy, DataFile, PrefixCache, Recipe, SweepPoint, UseCase, Variant};
 use crate::load::{Load, PointFolder};
+use crate::value::fnv_1a;
 
 /// Seconds for which a client waits for the last answers of a point that a time ends. The point's time-out, which comes
 /// first, is not named here: a point counts for a job with another time-out, too.
@@ -260,9 +261,7 @@ fn point_seed(random_seed: u32, point: &SweepPoint) -> u32 {
 /// FNV-1a, folded to the 31 bits that both tools and what they call take.
 fn seed_of(random_seed: u32, point: &str) -> u32 {
     let bytes = random_seed.to_le_bytes().into_iter().chain(point.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv_1a(bytes);
     u32::try_from((hash ^ (hash >> 32)) & 0x7fff_ffff).expect("31 bits")
 }
 

@@ -9,9 +9,9 @@ use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
-    job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash, origin_of,
-    percent, place_of, remarks, requests_of, search, server_of, several_runs, spread, steady_part,
-    supported, title_of, too_short, weak,
+    job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
+    origin_of, percent, place_of, remarks, requests_of, search, server_of, several_runs, spread,
+    steady_part, supported, title_of, too_short, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -870,12 +870,7 @@ fn at(group: &Group<'_>, point: &Point) -> String {
         ));
     }
     if differ(job_of) && point.run().is_some() {
-        let word = if job_of(point).ends_with(" jobs") {
-            ""
-        } else {
-            "job "
-        };
-        place.push_str(&format!(", {word}{}", job_of(point)));
+        place.push_str(&format!(", {}", job_in_words(point)));
     }
     place.push_str(&server_of(point));
     if let Some(words) = too_short(point) {

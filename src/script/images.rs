@@ -39,6 +39,8 @@ pub(crate) struct ImageSource {
     pub(crate) reference: String,
     /// As the runtime names it. Empty: that of the importing node.
     pub(crate) architecture: &'static str,
+    /// The same, as setup.sh writes it down.
+    pub(crate) processor: &'static str,
     /// Free space that the import asks for, in MiB.
     pub(crate) space: u64,
     /// The host that asks for an NGC key; empty: none does.
@@ -46,15 +48,6 @@ pub(crate) struct ImageSource {
 }
 
 impl ImageSource {
-    /// The processor that it is for, in the same word for each runtime. Empty: that of the importing node.
-    pub(crate) fn processor(&self) -> &'static str {
-        match self.architecture {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            word => word,
-        }
-    }
-
     fn new(
         image: &Image,
         file: &SquashFile,
@@ -80,6 +73,7 @@ impl ImageSource {
             image: source,
             reference: image.to_string(),
             architecture: architecture.map_or("", |architecture| architecture.name_for(runtime)),
+            processor: architecture.map_or("", Architecture::as_str),
             space: runtime.space(disk.mebibytes()),
             login: login
                 .map(|registry| runtime.login(registry).to_owned())
