@@ -174,7 +174,7 @@ impl View {
         let is_finished = |place: usize| progress.points[place].state == PointState::Finished;
         match written.filter(|place| !progress.measuring.is_empty() || is_finished(*place)) {
             Some(place) => Some(format!(
-                "point {} of {known}: its results are being written",
+                "point {} of {known}: the client writes its results",
                 place + 1
             )),
             // A search finds more points on its way.
@@ -495,7 +495,7 @@ mod tests {
         progress.measuring = vec![Measuring::new(2, 4, "b")];
         assert_eq!(said(&view, &progress), [0; 0]);
         let now = view.between_points(&progress);
-        let words = "point 1 of 4: its results are being written";
+        let words = "point 1 of 4: the client writes its results";
         assert_eq!(now.as_deref(), Some(words));
         progress.points[0].state = PointState::Finished;
         assert_eq!(
@@ -522,7 +522,7 @@ mod tests {
         // The client says so until the next one begins.
         progress.points[2].state = PointState::Finished;
         assert_eq!(said(&view, &progress), [0; 0]);
-        let words = "point 3 of 4: its results are being written";
+        let words = "point 3 of 4: the client writes its results";
         assert_eq!(view.between_points(&progress).as_deref(), Some(words));
     }
 }
