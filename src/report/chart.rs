@@ -40,8 +40,8 @@ pub(super) struct Data {
     pub(super) title: String,
     pub(super) x_label: String,
     pub(super) y_label: String,
-    /// Whether there is nothing between two whole numbers across.
-    pub(super) x_is_whole: bool,
+    /// Whether the ticks across are the values of the marks, where these are few: concurrencies that were measured.
+    pub(super) x_ticks_are_marks: bool,
     /// Whether the intervals along a line are one band.
     pub(super) has_bands: bool,
     /// What a ring around a mark says.
@@ -178,8 +178,7 @@ pub(super) struct DrawnMark {
 impl Chart {
     pub(super) fn draw(data: Data) -> Self {
         let marks = || data.series.iter().flat_map(|series| &series.marks);
-        let mut x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
-        x.is_whole = data.x_is_whole;
+        let x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
         let limit = data.limit.iter().map(|(value, _)| *value);
         let y = Axis::new(
             marks().map(|mark| mark.y).chain(limit),
@@ -193,7 +192,11 @@ impl Chart {
             shapes: data.shapes,
             x_label: data.x_label,
             y_label: data.y_label,
-            x_ticks: with_room(x.ticks()),
+            x_ticks: with_room(if data.x_ticks_are_marks {
+                x.ticks_of(marks().map(|mark| mark.x))
+            } else {
+                x.ticks()
+            }),
             y_ticks: y.ticks(),
             limit: data.limit.map(|(value, text)| limit_at(y.at(value), text)),
             frontiers: data
@@ -535,7 +538,6 @@ struct Axis {
     low: f64,
     high: f64,
     is_log: bool,
-    is_whole: bool,
     start: f64,
     end: f64,
 }
@@ -568,7 +570,6 @@ impl Axis {
             low,
             high,
             is_log,
-            is_whole: false,
             start,
             end,
         }
@@ -584,11 +585,27 @@ impl Axis {
     }
 
     fn ticks(&self) -> Vec<Tick> {
-        let values = if self.is_log {
+        self.ticks_at(if self.is_log {
             self.log_ticks()
         } else {
             self.linear_ticks()
-        };
+        })
+    }
+
+    /// Ticks at these values; round numbers where they are many.
+    fn ticks_of(&self, values: impl Iterator<Item = f64>) -> Vec<Tick> {
+        const MOST: usize = 16;
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        if values.len() > MOST {
+            self.ticks()
+        } else {
+            self.ticks_at(values)
+        }
+    }
+
+    fn ticks_at(&self, values: Vec<f64>) -> Vec<Tick> {
         values
             .into_iter()
             .map(|value| {
@@ -635,8 +652,7 @@ impl Axis {
             .into_iter()
             .map(|step| step * power)
             .find(|step| *step >= rough)
-            .unwrap_or(rough)
-            .max(if self.is_whole { 1.0 } else { 0.0 });
+            .unwrap_or(rough);
         let mut ticks = Vec::new();
         let mut number = (self.low / step).ceil();
         while number * step <= self.high {
@@ -692,17 +708,17 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_have_nothing_between_them() {
-        for (values, expected) in [
-            (&[1.0][..], &["0", "1"][..]),
-            (&[1.0, 2.0], &["0", "1", "2"]),
-            (&[1.0, 64.0], &["1", "2", "5", "10", "20", "50"]),
-        ] {
-            let mut axis = Axis::new(values.iter().copied(), 0.0, 100.0);
-            axis.is_whole = true;
-            let labels: Vec<_> = axis.ticks().into_iter().map(|tick| tick.label).collect();
-            assert_eq!(labels, expected);
-        }
+    fn measured_concurrencies_are_ticks_while_they_are_few() {
+        let ticks = |values: &[f64]| -> Vec<String> {
+            let axis = Axis::new(values.iter().copied(), 0.0, 100.0);
+            let ticks = axis.ticks_of(values.iter().copied());
+            ticks.into_iter().map(|tick| tick.label).collect()
+        };
+        assert_eq!(ticks(&[1.0]), ["1"]);
+        assert_eq!(ticks(&[32.0, 8.0, 32.0]), ["8", "32"]);
+        assert_eq!(ticks(&[1.0, 4.0, 64.0]), ["1", "4", "64"]);
+        let many: Vec<_> = (1..=17).map(f64::from).collect();
+        assert_eq!(ticks(&many), ["1", "2", "5", "10"]);
     }
 
     #[test]

@@ -641,7 +641,7 @@ fn chart_of(report: &Report<'_>, title: &str, x_label: &str, y_label: &str) -> D
         title: title.to_owned(),
         x_label: x_label.to_owned(),
         y_label: y_label.to_owned(),
-        x_is_whole: false,
+        x_ticks_are_marks: false,
         has_bands: false,
         best: match report.common() {
             Some(limits) if limits.is_empty() => "best: the highest throughput",
@@ -687,7 +687,7 @@ fn by_load(
         Axis::RequestRate => "request rate (requests/s)",
     };
     Data {
-        x_is_whole: by == Axis::Concurrency,
+        x_ticks_are_marks: by == Axis::Concurrency,
         has_bands: true,
         limit,
         series: drawn(sweeps)

@@ -227,7 +227,7 @@ pub(super) fn chart(name: &str, capacity: &Capacity<'_>, colour: usize) -> Data 
         title: format!("The search of {name}"),
         x_label: "probe".to_owned(),
         y_label: unit.to_owned(),
-        x_is_whole: true,
+        x_ticks_are_marks: true,
         has_bands: false,
         best: "the answer: the highest level that holds",
         shapes: &SHAPES,
