@@ -67,7 +67,7 @@ mod values;
 ///     proxy = { https = "http://proxy.site:3128" }
 ///
 ///     [launch]
-///     max_requeues = 3                     # with slurm.launch.requeue: when the time is up
+///     max_requeues = 3                     # with slurm.launch.requeue: not after so many restarts
 ///     gpu_samples = true                   # the power of the GPUs, once a second
 /// "#)?;
 /// assert_eq!(settings.stage_path().unwrap().as_str(), "/lustre/project/nim");
@@ -386,9 +386,10 @@ impl Settings {
         self
     }
 
-    /// Sets how often the launch job puts itself into the queue again when its time
-    /// is up, if it [may be requeued](Directives::requeue) at all. By default three
-    /// times.
+    /// Sets after how many restarts the launch job does not put itself into the queue
+    /// again when its time is up; those by Slurm count, too. It does so at all if it
+    /// [may be requeued](Directives::requeue), and if this run has finished a point.
+    /// By default three.
     ///
     /// ```
     /// use nim_slurm::slurm::{Directives, Requeue};

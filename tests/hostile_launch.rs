@@ -84,7 +84,7 @@ fn lines<'a>(script: &'a str, from: &str, to: &str) -> &'a str {
 #[test]
 fn a_job_s_name_is_no_count_of_restarts() {
     let script = default_launch();
-    let read = lines(&script, "restarts=$(", "[[ $restarts =~");
+    let read = lines(&script, "read -r restarts script", "[[ $restarts =~");
     let stand_ins = "scontrol() { echo \"JobId=1 JobName=x Restarts=9 Requeue=1 Restarts=0\"; }\n\
                      squeue() { [[ $* == *restartcnt* ]] || exit 1; echo '2                  '; }\nslurm_id=1";
     let folder = tempfile::tempdir().unwrap();
@@ -1403,6 +1403,28 @@ fn a_port_s_full_queue_holds_nobody_up() {
     let (code, words) = bash(&folder, &program, &[]);
     assert_eq!(code, Some(0), "{words}");
     assert!(words.contains("another program listens there"), "{words}");
+}
+
+/// A site's mount of a folder above the stage path does not hide what the job mounts in it, nor a job's a site's.
+#[test]
+fn mounts_of_a_folder_come_before_those_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounts = "/s/model:/s/model:ro /s/cache:/s/cache /:/s:ro /fast:/s/cache/x tmpfs:/s-x";
+    for (runtime, option) in [
+        (Runtime::Pyxis, "--container-mounts="),
+        (Runtime::Apptainer, "--bind="),
+    ] {
+        let script = launch(Recipe::llama3_70b_h100x4_fp8(), runtime);
+        let program = format!(
+            "stage_path=/s run=/r cache_path=/c\n{}\nset_container client image '' {mounts}\nprintf '%s\\n' \"${{REPLIES[@]}}\"",
+            function(&script, "set_container")
+        );
+        let (_, words) = bash(&folder, &program, &[]);
+        let found = words.lines().filter_map(|line| line.strip_prefix(option));
+        let found: Vec<_> = found.flat_map(|mounts| mounts.split(',')).collect();
+        let expected = "/:/s:ro tmpfs:/s-x /s/cache:/s/cache /fast:/s/cache/x /s/model:/s/model:ro";
+        assert_eq!(found.join(" "), expected, "{words}");
+    }
 }
 
 /// A container of podman shares no memory with the node, and an image's own checks of its health, which would run outside

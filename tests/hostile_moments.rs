@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use nim_slurm::recipe::Variant;
+use nim_slurm::slurm::{Directives, Requeue};
 use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
 use tempfile::TempDir;
 
@@ -294,7 +296,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
         functions(&launch, &names),
         functions(&launch, &["goes_on"]),
         lines(&launch, "silent_at=$((", "done"),
-        lines(&launch, "server=${servers[blamed]}", "[[ -z $stopped_by ]] || {"),
+        lines(&launch, "server=${servers[blamed]-}", "[[ -z $stopped_by ]] || {"),
     );
     // 1000 + 2 * 100 + 600 s until the first point, 800 s for each other.
     let folder = tempfile::tempdir().unwrap();
@@ -390,6 +392,120 @@ fn a_point_that_succeeds_after_it_failed_is_stored() {
     );
     let said = bash(&tempfile::tempdir().unwrap(), &program);
     assert_eq!(said, "results/failed_7/p_7\nresults/p_7\n");
+}
+
+fn may_requeue() -> String {
+    let requeue = Directives::new().requeue(Requeue::Allowed);
+    let settings = Settings::new().with_script_slurm(ScriptKind::Launch, requeue);
+    let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+    plan.launch().text().to_owned()
+}
+
+/// A job whose time is up goes on by itself while each run finishes a point; else it would hold GPUs for nothing.
+#[test]
+fn a_job_requeues_itself_while_it_gets_on() {
+    let launch = may_requeue();
+    let program = format!(
+        "set -Eu
+        say() {{ echo \"$*\"; }}
+        scontrol() {{ return $answer; }}
+        declare -A own=([c]=1)
+        code=6 slurm_id=7 restarts=1 requeue_limit=3 points=(a b c) unnamed=0 finished=1 failed=1 to_measure=2 stopped_by=USR1
+        answer=0 advice=('what to do: x' 'to go on: sbatch')
+        CHANGE
+        {}
+        echo \"${{#advice[@]}}\"",
+        lines(&launch, "# A job whose time is up may go on", "fi"),
+    );
+    let goes_on = "the job goes on by itself: restart 2 of at most 3\n0\n";
+    let refused = format!("{goes_on}error: Slurm does not requeue the job: to go on: sbatch\n");
+    let folder = tempfile::tempdir().unwrap();
+    for (change, said) in [
+        ("", goes_on),
+        // Slurm ends the command, too.
+        ("answer=143", goes_on),
+        ("answer=1", &refused),
+        ("to_measure=1", "2\n"),
+        ("failed=2", "2\n"),
+        ("restarts=3", "2\n"),
+        ("code=5", "2\n"),
+        ("stopped_by=TERM", "2\n"),
+    ] {
+        assert_eq!(bash(&folder, &program.replace("CHANGE", change)), said);
+    }
+}
+
+/// Where the signal comes after the last point, the job is done.
+#[test]
+fn all_points_are_finished_whatever_signal_comes() {
+    let launch = script(ScriptKind::Launch);
+    let program = format!(
+        "set -Eu
+        points=(\"a 1 2 3\" \"b 1 2 3\") folders=(a b) code=6 unnamed=0 point_timeout=1
+        say() {{ :; }}
+        look_up() {{ REPLIES=(STATE '' ''); }}
+        explain() {{ echo \"$1\"; }}
+        {}",
+        lines(&launch, "finished=0 failed=0", "[[ $code != 6 ||"),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let said = |state| bash(&folder, &program.replace("STATE", state));
+    assert_eq!(said("finished"), "finished\n");
+    assert_eq!(said("interrupted"), "");
+}
+
+/// The time may be up between two turns, when no turn is there to say how to go on; and a server that refuses the
+/// client's requests ends its own turns alone.
+#[test]
+fn turns_go_on_and_end_as_they_should() {
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.server.variants = ["a", "b"]
+        .map(|name| Variant::new(name.parse().unwrap()))
+        .into();
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let program = format!(
+        "say() {{ echo \"$*\"; }}
+        squeue() {{ echo /bench/launch.sh; }}
+        scontrol() {{ echo \"scontrol $*\"; }}
+        bash() {{ [[ ! -v hears ]] || trap '' USR1; sleep 1; return ${{codes[$3]}}; }}
+        set -Eeuo pipefail
+        SLURM_JOB_ID=7 turns=4 variants=2 codes=(0 0 0 0)
+        CHANGE
+        {}",
+        lines(
+            plan.launch().text(),
+            "if ((turns > 0)) && [[ ${1-} != turn",
+            "fi"
+        ),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let said = |change: &str| {
+        let said = bash(&folder, &program.replace("CHANGE", change));
+        let lines = said.lines().filter(|line| !line.starts_with("turn "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said(""), "exit 0: 4 of 4 turns ran");
+    let left_out = "it is left out, since its server did not work before";
+    let ended = |code, ran| format!("{left_out}\nexit {code}: {ran} of 4 turns ran");
+    assert_eq!(said("codes=(2 0 0 0)"), ended(2, 3));
+    assert_eq!(said("codes=(0 4 0 0)"), ended(4, 3));
+    assert_eq!(said("codes=(0 6 0 0)"), "exit 6: 2 of 4 turns ran");
+    let on = "to go on: RESUME_JOB_ID=7 sbatch /bench/launch.sh";
+    let stopped = "exit 6: 1 of 4 turns ran";
+    let signal = "(sleep 0.5; kill -s USR1 $$) & ";
+    assert_eq!(said(signal), format!("{on}\n{stopped}"));
+    assert_eq!(said(&format!("{signal} hears=")), format!("{on}\n{stopped}"));
+    assert_eq!(
+        said(&format!("{signal} requeue_limit=1")),
+        format!("{on}\nscontrol requeue 7\n{stopped}")
+    );
+    assert_eq!(
+        said(&format!("{signal} requeue_limit=1 SLURM_RESTART_COUNT=1")),
+        format!("{on}\n{stopped}")
+    );
+    assert_eq!(said(&format!("{signal} hears= codes=(6)")), stopped);
+    let late = "(sleep 4.5; kill -s USR1 $$) & hears=";
+    assert_eq!(said(late), "exit 0: 4 of 4 turns ran");
 }
 
 /// How the job ended is said before anything is removed, which takes no longer than it may.

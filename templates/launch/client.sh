@@ -48,7 +48,6 @@ meet() { REPLY=$2; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
-
 answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 # is_own: true when what listens there is the user's. (65534 has no number in the container's namespace of users.)
@@ -95,11 +94,11 @@ completes() {
   return 1
 }
 
-# nap SECONDS: in $suspended, for how long this job did not run meanwhile, since Slurm suspended it.
+# nap SECONDS: in $suspended, for how long this job did not run, since Slurm suspended it. A busy node is late by less.
 nap() {
   local from=$SECONDS
   sleep "$1" & wait $! || true
-  ((SECONDS - from < 15)) || suspended=$((suspended + SECONDS - from))
+  ((SECONDS - from < 5 + ${1%.*})) || suspended=$((suspended + SECONDS - from))
 }
 wait_until_ready() {
   # A server that is not quite up may refuse once.
@@ -280,7 +279,6 @@ start_tool() {
   { gate=$(mktemp -d "$gates/XXXXXX") && rm -rf -- "$part" && mkdir -p "$part"; } || { stop_if_full && exit 1; }
   next_folder=$1 next_gate=$gate
   [[ $current != "$1" ]] || open_gate
-  # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8 [data]=$part/data)
   REPLIES=("${client_command[@]}")
@@ -441,8 +439,7 @@ finish() {
 settle() {
   ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
   set -- "${measured[@]}"
-  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 seconds state=finished detail=''
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then

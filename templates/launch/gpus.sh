@@ -1,3 +1,4 @@
+[[ ${SLURM_JOB_NUM_NODES-$nodes} == "$nodes" ]] || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
 gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
 if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
@@ -8,5 +9,4 @@ if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
   ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
 ((gpus_here >= gpus_of_a_node)) ||
-  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
-    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for --gpus-per-node=$gpus_of_a_node"

@@ -10,8 +10,9 @@ job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/nul
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
-restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
+read -r restarts script < <(squeue --noheader --jobs="$slurm_id" --Format=restartcnt:12,command:4096 2>/dev/null | sed 's/(null) *$//') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
+[[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
 # What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
 declare -A facts=()
 of_nodes=() client_mounts=() client_parts=()

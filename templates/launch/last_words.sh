@@ -4,20 +4,18 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  next="to go on"
+  [[ $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
-  elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
     options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
-    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
+    to_do="the time was up before a point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
-  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep -v '^(null)$')
-  [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 {%- if requeue_limit > 0 %}

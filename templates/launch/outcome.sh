@@ -1,8 +1,8 @@
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-REPLIES=(client_silent 0)
-at_work "${clients[blamed]}" || client_end "$blamed"
+server=${servers[blamed]-} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(finished 0)
+((${#clients[@]} == 0)) || { REPLIES=(client_silent 0) && at_work "${clients[blamed]}"; } || client_end "$blamed"
 cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in

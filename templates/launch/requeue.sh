@@ -1,14 +1,14 @@
-# A job whose time is up may go on by itself. One that was cancelled stays so, and what failed would fail again.
+# A job whose time is up may go on by itself, where this run has finished a point. One that was cancelled stays so.
 requeue() {
   # Slurm ends this script as soon as the job is in the queue, and the time is nearly up.
   if declare -F at_the_end >/dev/null; then
     at_the_end "$code" &
     ends_within 10 $! || say "warning: the hook at the end takes too long, the job goes into the queue without it"
   fi
-  scontrol requeue "$slurm_id" || say "error: Slurm does not requeue the job" >&2
+  scontrol requeue "$slurm_id" || (($? > 128)) || say "error: Slurm does not requeue the job: $way_on" >&2
 }
-if ((code == 6 && failed == 0 && restarts < requeue_limit)) && [[ $stopped_by != TERM ]]; then
-  advice=()
-  say "the job goes on by itself: requeue $((restarts + 1)) of at most $requeue_limit"
+if ((code == 6 && restarts < requeue_limit && ${#own[@]} < to_measure && finished + failed < ${#points[@]} + unnamed)) && [[ $stopped_by != TERM ]]; then
+  way_on=${advice[*]: -1} advice=()
+  say "the job goes on by itself: restart $((restarts + 1)) of at most $requeue_limit"
   trap requeue EXIT
 fi

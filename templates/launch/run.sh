@@ -8,12 +8,13 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
-readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=() samplers=() unnamed=0
-for ((number = 0; number < replicas; number++)); do
+# A job that is resumed may have nothing left to measure.
+[[ -n ${search_goal-} || ${#own[@]} != 0 ]] || to_start=0
+servers=() clients=() samplers=() unnamed=0 to_start=${to_start-$replicas} to_measure=${#own[@]}
+for ((number = 0; number < to_start; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
@@ -21,7 +22,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; ${searches-points: ${#points[@]}}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $all_logs | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))

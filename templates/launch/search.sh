@@ -33,14 +33,7 @@ is_answered() {
   done
   return 1
 }
-if is_answered; then
-  code=0 cause=finished reason="all points are finished"
-  write_manifest || fail "cannot write $manifest"
-  rm -rf -- "$copies" ${data_sets_folder:+"$data_sets_folder"}
-  rmdir "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null || true
-  say "exit 0: nothing to do: job $REPLY has ended the search, and nim-slurm report has its answer"
-  exit 0
-fi
+! is_answered || { to_start=0 && say "nothing to do: job $REPLY has ended the search, and nim-slurm report has its answer"; }
 searches="searches: $((${#points[@]} / 2 / ${#search_levels[@]})), each on ${#search_levels[@]} levels of load, few of which it measures"
 # What is left out may stand for all that follows it.
 readonly levels_left_out=${#search_levels[@]}

@@ -136,7 +136,7 @@ readonly search_program={{ search.program }}
 readonly default_resume_job_id={{ jobs }}
 {%- endif %}
 {%- if requeue_limit > 0 %}
-# How often the job may requeue itself when its time is up.
+# After so many restarts, the job does not requeue itself when its time is up.
 readonly requeue_limit={{ requeue_limit }}
 {%- endif %}
 # For how many seconds before the time is up no point may be measured, and how many one may take; mounts of both containers.

@@ -43,6 +43,7 @@ for number in "${!points[@]}"; do
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
+[[ $code != 6 || $finished != $((${#points[@]} + unnamed)) ]] || explain finished
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed

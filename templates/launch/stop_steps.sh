@@ -49,4 +49,4 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
-goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }
+goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]-}" && at_work "${servers[0]}"; }

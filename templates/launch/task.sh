@@ -1,6 +1,8 @@
 # Each task of the array, or turn of this job, has its part of the work.
 array_option=''
-if ((turns > 0)); then
+if ((turns > 0)) && [[ $job_id == *-* ]]; then
+  missing "a job that is no array: in one job, the variants take turns (array = \"server\" in the recipe has a task for each)"
+elif ((turns > 0)); then
   job_id+=-$2
 elif ((tasks > 0)) && [[ $job_id != *-* ]]; then
   missing "the number of this job's task, which squeue does not tell: submit this script with sbatch, as the array that it is"

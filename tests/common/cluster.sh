@@ -46,8 +46,7 @@ case $program in
     case " $* " in
       *" --format=%e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
       *"=%A %F %K "*) echo "$SLURM_JOB_ID $SLURM_JOB_ID N/A" ;;
-      *" --Format=restartcnt "*) echo "0                   " ;;
-      *" --format=%o "*) echo /mnt/launch.sh ;;
+      *" --Format=restartcnt:12,command:4096 "*) printf '%-12s%-4096s\n' 0 /mnt/launch.sh ;;
       *" --jobs=$SLURM_JOB_ID "*) echo "$SLURM_JOB_ID" ;;
       *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
     esac
@@ -96,13 +95,13 @@ case $program in
   ngc) cp -r "/mnt/given/ngc/${4##*:}"/* "$(option --dest "$@")" ;;
   genai-perf)
     folder=$(option --artifact-dir "$@")
-    if [[ -e /mnt/given/hangs ]]; then
+    if [[ -e /mnt/given/hangs && ($(</mnt/given/hangs) != later || $(option --concurrency "$@") == 2) ]]; then
       # Not before its turn.
       [[ -e $NIM_SLURM_GATE/open ]] || exec sleep 600
       sleep 600 &
       echo $! >/mnt/child
       # As Slurm does shortly before the time is up.
-      [[ $(</mnt/given/hangs) == limit ]] || kill -USR1 "$(</mnt/job)"
+      [[ $(</mnt/given/hangs) == l* ]] || kill -USR1 "$(</mnt/job)"
       # Slurm's signal may come to the tool first.
       [[ $(</mnt/given/hangs) != early ]] || exit 143
       wait

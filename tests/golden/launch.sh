@@ -153,13 +153,15 @@ check_runtime() {
 }
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, srun's options for this image. Variables in NAMES win over its own.
 set_container() {
-  local IFS=,
+  local IFS=, mounts
+  # What is mounted on a folder would hide what is mounted in it.
+  mapfile -t mounts < <(printf '%s\n' "${@:4}" | LC_ALL=C sort --stable --field-separator=: --key=2,2)
   # By these, enroot mounts the driver, or none. An image may not say it, and a login shell may say something else.
   [[ $1 == server ]] && NVIDIA_VISIBLE_DEVICES=all || NVIDIA_VISIBLE_DEVICES=void
   export NVIDIA_VISIBLE_DEVICES NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
   REPLIES=(
     --no-container-entrypoint --no-container-mount-home --container-writable --container-image="$stage_path/$2"
-    --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${*:4}" --
+    --container-env="${3// /,},NVIDIA_VISIBLE_DEVICES,NVIDIA_DRIVER_CAPABILITIES" --container-mounts="${mounts[*]}" --
   )
 }
 
@@ -209,8 +211,9 @@ job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/nul
   awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
 job_id=${job_id:-$SLURM_JOB_ID}
 readonly slurm_id=${job_id/-/_}
-restarts=$(squeue --noheader --jobs="$slurm_id" --Format=restartcnt 2>/dev/null | tr -d ' ') || true
+read -r restarts script < <(squeue --noheader --jobs="$slurm_id" --Format=restartcnt:12,command:4096 2>/dev/null | sed 's/(null) *$//') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
+[[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
 # What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
 declare -A facts=()
 of_nodes=() client_mounts=() client_parts=()
@@ -270,6 +273,7 @@ check_fetched client "$stage_path/$client_image" "$client_reference" setup.sh
 [[ $model_folder == /* ]] || check_fetched weights "$model_path" "$weights_target" prepare_models.sh
 [[ -z $engine_target ]] || check_fetched engine "$model_path/$engine_link" "$engine_target" prepare_models.sh
 
+[[ ${SLURM_JOB_NUM_NODES-$nodes} == "$nodes" ]] || missing "nodes: the server uses $nodes, Slurm gave this job $SLURM_JOB_NUM_NODES"
 IFS=, read -r -a given <<<"${SLURM_JOB_GPUS-}"
 gpus_here=${SLURM_GPUS_ON_NODE:-${#given[@]}} gpu_options=(--gres="gpu:$gpus_of_a_node")
 if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
@@ -280,8 +284,7 @@ if [[ -z ${SLURM_GPUS_ON_NODE-}${SLURM_JOB_GPUS-} ]]; then
   ! command -v nvidia-smi >/dev/null || gpus_here=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU') || true
 fi
 ((gpus_here >= gpus_of_a_node)) ||
-  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for them with" \
-    "--gres=gpu:$gpus_of_a_node or --gpus-per-node=$gpus_of_a_node"
+  missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for --gpus-per-node=$gpus_of_a_node"
 
 # Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
@@ -730,7 +733,6 @@ meet() { REPLY=$2; }
 
 # ---- Is the server there? -------------------------------------------------------
 # Three questions, each a stricter one. What the last one that failed said is in $answer.
-
 answer='' refused=0 ready_seconds='' suspended=0
 readonly error_event=$'(^|\n)event: *error|"error": *[{"]|"object": *"error"'
 # is_own: true when what listens there is the user's. (65534 has no number in the container's namespace of users.)
@@ -777,11 +779,11 @@ completes() {
   return 1
 }
 
-# nap SECONDS: in $suspended, for how long this job did not run meanwhile, since Slurm suspended it.
+# nap SECONDS: in $suspended, for how long this job did not run, since Slurm suspended it. A busy node is late by less.
 nap() {
   local from=$SECONDS
   sleep "$1" & wait $! || true
-  ((SECONDS - from < 15)) || suspended=$((suspended + SECONDS - from))
+  ((SECONDS - from < 5 + ${1%.*})) || suspended=$((suspended + SECONDS - from))
 }
 wait_until_ready() {
   # A server that is not quite up may refuse once.
@@ -962,7 +964,6 @@ start_tool() {
   { gate=$(mktemp -d "$gates/XXXXXX") && rm -rf -- "$part" && mkdir -p "$part"; } || { stop_if_full && exit 1; }
   next_folder=$1 next_gate=$gate
   [[ $current != "$1" ]] || open_gate
-  # shellcheck disable=SC2034 # fill reads it
   facts=([url]=$url [tokenizer]=$tokenizer_path [folder]=$part [input_tokens]=$3 [output_tokens]=$4 [concurrency]=$5
     [rate]=${5#rate} [requests]=$6 [prompts]=$7 [seed]=$8 [data]=$part/data)
   REPLIES=("${client_command[@]}")
@@ -1123,8 +1124,7 @@ finish() {
 settle() {
   ((${#measured[@]} > 0)) && ! runs "${measured[@]:10:2}" || return 0
   set -- "${measured[@]}"
-  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11}
-  local status=0 seconds state=finished detail=''
+  local folder=$1 part=$run/$1$own_part figures=$8 gate=${10} pid=${11} status=0 seconds state=finished detail=''
   kind='' busy=0 reason=$9
   mkdir -p "$part" || stop_if_full
   if [[ -n $pid ]]; then
@@ -1287,7 +1287,7 @@ client_end() {
   running "${clients[$1]}" || wait "${clients[$1]}" || status=$?
   REPLIES=(client_failed "$status")
 }
-goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]}" && at_work "${servers[0]}"; }
+goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]-}" && at_work "${servers[0]}"; }
 
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
@@ -1339,12 +1339,13 @@ readonly measure_until=${measure_until:+$((measure_until - reserve))}
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
-readonly server_started
 # Of a step's log, how many lines an earlier run of this job left there.
 declare -A earlier_lines=()
 for log in $all_logs; do [[ ! -f $log || ! -O $log ]] || earlier_lines[$log]=$(timeout 10 wc -l <"$log") || true; done
-servers=() clients=() samplers=() unnamed=0
-for ((number = 0; number < replicas; number++)); do
+# A job that is resumed may have nothing left to measure.
+[[ -n ${search_goal-} || ${#own[@]} != 0 ]] || to_start=0
+servers=() clients=() samplers=() unnamed=0 to_start=${to_start-$replicas} to_measure=${#own[@]}
+for ((number = 0; number < to_start; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
@@ -1352,7 +1353,7 @@ for ((number = 0; number < replicas; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $replicas; ${searches-points: ${#points[@]}}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $all_logs | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
@@ -1368,9 +1369,9 @@ done
 
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
-server=${servers[blamed]} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
-REPLIES=(client_silent 0)
-at_work "${clients[blamed]}" || client_end "$blamed"
+server=${servers[blamed]-} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
+REPLIES=(finished 0)
+((${#clients[@]} == 0)) || { REPLIES=(client_silent 0) && at_work "${clients[blamed]}"; } || client_end "$blamed"
 cause=${REPLIES[0]} client_status=${REPLIES[1]}
 # Without its server the client fails in many ways; the cause is the server, whose step may still remove its container.
 case $cause in
@@ -1465,6 +1466,7 @@ for number in "${!points[@]}"; do
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
+[[ $code != 6 || $finished != $((${#points[@]} + unnamed)) ]] || explain finished
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
   explain points_failed
@@ -1483,20 +1485,18 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  next="to go on"
+  [[ $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
-  elif ((finished == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
     options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
-    to_do="the time was up before the first point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
+    to_do="the time was up before a point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
-  script=$(squeue --noheader --jobs="$slurm_id" --format=%o 2>/dev/null | grep -v '^(null)$')
-  [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
   advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest

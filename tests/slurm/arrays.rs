@@ -110,10 +110,7 @@ fn array_by_use_case_is_resumed() {
     let second = submit(&lab, &site);
     wait_for_end(&lab, &second);
     let said = printed(&site, &second, 0);
-    assert!(
-        said.contains("exit 0: nothing to do: all 2 points of task 0 are finished"),
-        "{said}"
-    );
+    assert!(said.contains("2 of 2 points are in"), "{said}");
     assert_eq!(
         site.log("server", &format!("{second}-0")),
         "",
@@ -147,7 +144,7 @@ fn array_by_use_case_is_resumed() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn the_last_task_goes_into_the_queue_alone() {
     let lab = Lab::enter();
-    let mut recipe = array(ArrayBy::UseCase).with_concurrency([1]);
+    let mut recipe = array(ArrayBy::UseCase).with_concurrency([1, 2, 4]);
     recipe.sweep.array_limit = None;
     let mut site = Site::ready(&lab, "array_requeue", recipe.clone());
     // As if submitted from inside of a job that was requeued.
@@ -180,11 +177,18 @@ fn the_last_task_goes_into_the_queue_alone() {
     let last = [0, 1].into_iter().find(|task| number(task).trim() == array);
     let last = last.expect("a task has the array's number");
     let (task, other) = (format!("{array}_{last}"), 1 - last);
+    // It goes on by itself once it has finished a point.
+    wait_until("its first point", || {
+        let points = site.points_of("llama-3-70b-instruct");
+        points
+            .iter()
+            .any(|point| point.ends_with(&format!("_{}", name(last))))
+    });
     run(lab
         .command("scancel")
         .args(["--batch", "--signal=USR1", &task]));
     wait_until("the requeue", || {
-        printed(&site, &array, last).contains("requeue 1 of at most 2")
+        printed(&site, &array, last).contains("restart 1 of at most 2")
     });
     wait_until("the other task's end", || {
         site.exit_code(&name(other)) == Some(0)
@@ -341,10 +345,7 @@ fn variants_take_turns_in_one_job() {
     all.sort();
     assert_eq!(all, expected);
     let said = fs::read_to_string(site.folder.join(format!("slurm-{second}.out"))).unwrap();
-    assert!(
-        said.contains("exit 0: nothing to do: all 1 points of task 0 are finished"),
-        "{said}"
-    );
+    assert!(said.contains("1 of 1 points are in"), "{said}");
     assert_eq!(
         site.log("server", &format!("{second}-0")),
         "",

@@ -336,7 +336,7 @@ fn table() -> Vec<Fault> {
             end: End::State("TIMEOUT", 6), says: "DUE TO TIME LIMIT", kept: 1, ..ROW },
         Fault { name: "job: time is up before the server is ready", launch: "time = 1\nsignal = 'B:USR1@50'",
             variables: &[("LAB_NIM_ARGS", "--startup-delay 1000")],
-            end: End::Code(6), says: "the time was up before the first point was finished", ..ROW },
+            end: End::Code(6), says: "the time was up before a point was finished", ..ROW },
         // Slurm looks every 30 s whether a warning is due within the next 30: the recipe's would come at any time.
         Fault { name: "job: too little time for what is left", launch: "time = 1\nsignal = 'B:USR1@1'",
             // The second would run for a minute or more, judged by the first, whatever the tool's start.
@@ -366,7 +366,7 @@ fn table() -> Vec<Fault> {
                 recipe.sweep.use_cases = vec!["long:32/1500".parse().unwrap()];
                 recipe.sweep.concurrency = [1, 2, 4].into();
             },
-            end: End::Code(0), says: "requeue 1 of at most 2",
+            end: End::Code(0), says: "restart 1 of at most 2",
             during: |site, job| {
                 // On a slow machine, once may not be enough.
                 for restarts in 1..=2 {

@@ -109,13 +109,20 @@ impl Newer<'_> {
             });
         }
 
-        // Its time is nearly up, and it goes into the queue again.
+        // Its time is nearly up after the first of two points, and it goes into the queue again.
         self.put(&Plan::new(plan.recipe().clone(), settings).unwrap());
-        fs::write(self.folder.join("given/hangs"), "limit").unwrap();
+        fs::write(self.folder.join("given/hangs"), "later").unwrap();
         with_server(&self.folder, self.port, || {
             let id = self.submit(&["--output=/mnt/said.out", "/mnt/launch.sh"]);
             let child = self.folder.join("child");
-            wait_until("the first point", || child.exists());
+            wait_until("the second point", || child.exists());
+            wait_until("the first point's results", || {
+                let results = fs::read_dir(self.folder.join("stage/results")).unwrap();
+                let names = results.map(|entry| entry.unwrap().file_name());
+                let names = names.filter_map(|name| name.into_string().ok());
+                let own = |name: &String| name.ends_with(&format!("_1_chat_128_128_{id}"));
+                names.filter(own).count() == 1
+            });
             run(self
                 .command("scancel")
                 .args(["--batch", "--signal=USR1", &id]));
@@ -123,7 +130,7 @@ impl Newer<'_> {
                 self.field(&id, "JobState") == "PENDING"
             });
             let said = fs::read_to_string(self.folder.join("said.out")).unwrap();
-            assert!(said.contains("requeue 1 of at most 1"), "{said}");
+            assert!(said.contains("restart 1 of at most 1"), "{said}");
             assert_eq!(self.field(&id, "Restarts"), "1");
             run(self.command("scancel").arg(&id));
         });

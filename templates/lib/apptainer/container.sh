@@ -9,7 +9,7 @@ check_runtime() {
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image; what it runs comes behind. It has the
 # step's variables, over the image's own. Its home is a folder of the stage path, and what it writes elsewhere goes with it.
 set_container() {
-  local role=$1 image=$stage_path/$2 mount source target flags home=$run
+  local role=$1 image=$stage_path/$2 source target flags home=$run
   shift 3
   # A folder of this node may not be in the container.
   unset TMPDIR
@@ -17,11 +17,11 @@ set_container() {
   # Other processes of the job are not in sight: /proc would lead to their files and variables.
   REPLIES=(-- apptainer exec --home="$home" --no-mount=cwd --pwd=/ --writable-tmpfs --pid --ipc)
   [[ $role != server ]] || REPLIES+=(--nv)
-  for mount in "$@"; do
-    IFS=: read -r source target flags <<<"$mount"
+  # What is mounted on a folder would hide what is mounted in it.
+  while IFS=: read -r source target flags; do
     # What is mounted below comes along in any case.
     [[ +$flags+ == *+ro+* ]] && flags=:ro || flags=
     REPLIES+=(--bind="$source:$target$flags")
-  done
+  done < <(printf '%s\n' "$@" | LC_ALL=C sort --stable --field-separator=: --key=2,2)
   REPLIES+=("$image")
 }
