@@ -258,7 +258,7 @@ fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
             word("Requeue", "ExitCode").and_then(JobExit::from_pair),
         ),
         state,
-        nodes: line("NodeList").and_then(some),
+        nodes: word("NodeList", "NodeList").and_then(some),
         submitted: word("SubmitTime", "SubmitTime").and_then(time),
         started: word("StartTime", "StartTime").and_then(time),
         ended: word("StartTime", "EndTime").and_then(time),
@@ -511,6 +511,9 @@ CLUSTER: lab
         );
         assert_eq!(running.array, Some((array, "1".to_owned())));
         assert_eq!(running.exit, None, "what still runs has not exited");
+        // Where it is to run is not yet where it runs.
+        let planned = SCONTROL_ARRAY.replace("NodeList=(null)", "NodeList= SchedNodeList=node1");
+        assert_eq!(of_scontrol(&planned).unwrap()[0].nodes, None);
         let tasks_of = |record: &JobRecord| -> Vec<u32> {
             (0..6).filter(|&task| record.is_of_task(task)).collect()
         };
