@@ -910,6 +910,11 @@ fn in_words(limits: &Limits) -> Vec<String> {
         .collect()
 }
 
+/// The two characters that XML does not have, and a name may, are replaced.
+fn in_xml(text: &str) -> String {
+    text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
 fn number_or_dash(number: Option<impl ToString>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string())
 }

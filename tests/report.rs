@@ -675,6 +675,9 @@ fn page_has_no_control_characters() {
     for name in ["m_4_1_a\u{1}b_1_1_1", "un\u{8}named", "m_8_1_a\u{1}b_1_1_2"] {
         point_of(results, name, r#""request_throughput": {"avg": 1}"#);
     }
+    // XML has all characters but these two.
+    let throughput = r#""output_token_throughput": {"avg": 1}"#;
+    point_of(results, "m\u{fffe}\u{ffff}_4_1_c_1_1_1", throughput);
     fs::write(results.join("run_2.json"), r#"{"node": "bell\u0007"}"#).unwrap();
     let arguments = [results.as_str(), "--format", "html", "--against", "1"];
     let page = stdout(&arguments);
@@ -682,6 +685,11 @@ fn page_has_no_control_characters() {
     assert!(page.contains("node bell\\u{7}"));
     let control = |c: &char| c.is_control() && *c != '\n';
     assert_eq!(page.chars().find(control), None);
+    for format in ["html", "svg"] {
+        let page = stdout(&[results.as_str(), "--format", format]);
+        assert!(page.contains("m\u{fffd}\u{fffd}"), "{page}");
+        assert!(!page.contains(['\u{fffe}', '\u{ffff}']), "{page}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, another_measurement, job_in_words, missing, percent, title_of};
+use super::{Report, another_measurement, in_xml, job_in_words, missing, percent, title_of};
 use crate::plain::{counted, listed};
 use crate::results::{Comparison, GateOutcome, Gated, GatedChange, Unit};
 
@@ -220,10 +220,8 @@ fn xml(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&apos;"),
-            // No characters of XML.
-            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
             other => safe.push(other),
         }
     }
-    safe
+    in_xml(&safe)
 }

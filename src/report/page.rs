@@ -9,9 +9,9 @@ use super::energy::{self, EnergyTable};
 use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
-    job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing, number_or_dash,
-    origin_of, percent, place_of, remarks, requests_of, search, server_of, several_runs, spread,
-    steady_part, supported, title_of, too_short, weak,
+    in_xml, job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing,
+    number_or_dash, origin_of, percent, place_of, remarks, requests_of, search, server_of,
+    several_runs, spread, steady_part, supported, title_of, too_short, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -207,7 +207,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         problems,
     };
     // The template has no filter that fails, and writing to a String cannot.
-    page.render().expect("a page renders")
+    in_xml(&page.render().expect("a page renders"))
 }
 
 /// What is said of points that are not to be trusted, and what else is wrong with the files.
@@ -257,7 +257,7 @@ pub(super) fn picture(report: &Report<'_>) -> String {
         legend,
         charts: placed,
     };
-    picture.render().expect("a picture renders")
+    in_xml(&picture.render().expect("a picture renders"))
 }
 
 // ---- Charts ---------------------------------------------------------------------
