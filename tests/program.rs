@@ -1,6 +1,8 @@
 //! The program, as a user at a login node has it: no Slurm needed.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -314,19 +316,18 @@ fn bad_input_is_named() {
 #[test]
 fn a_folder_that_is_gone_is_named_as_the_cause() {
     let folder = tempfile::tempdir().unwrap();
-    let mut shell = Command::new("sh");
-    shell.args([
-        "-c",
-        "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" render",
-        PROGRAM,
-    ]);
-    let output = shell.current_dir(folder.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        error.starts_with("error: the folder in which this was started is gone ("),
-        "{error}"
-    );
+    for command in ["render", "report --demo"] {
+        let mut shell = Command::new("sh");
+        let lines = format!("mkdir gone && cd gone && rmdir ../gone && exec \"$0\" {command}");
+        shell.args(["-c", &lines, PROGRAM]);
+        let output = shell.current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            error.starts_with("error: the folder in which this was started is gone ("),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -721,6 +722,19 @@ fn hints_name_the_program_as_it_was_started() {
     }
 }
 
+/// A hint whose path is not text cannot be typed, and nothing else fails by it.
+#[test]
+fn a_path_of_the_program_that_is_no_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join(OsStr::from_bytes(b"nim\xff"));
+    std::os::unix::fs::symlink(PROGRAM, &program).unwrap();
+    let mut command = Command::new(program);
+    command.args(["render", "scripts"]).env_remove("STAGE_PATH");
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{error}");
+}
+
 #[test]
 fn built_in_recipes_are_listed_and_shown() {
     let folder = tempfile::tempdir().unwrap();
@@ -979,6 +993,9 @@ fn slips_are_answered() {
         "{error}"
     );
     assert!(!error.contains("tip:"), "{error}");
+    // A word is no option.
+    let error = program_fails(path, &["recipes", "list", "extra"], &[], 2);
+    assert!(!error.contains("--sbatch"), "{error}");
     let error = fails(path, &["--sbatch", "p=batch"], &[], 2);
     assert!(
         error.contains("\"p\": perhaps partition is meant"),

@@ -5,7 +5,7 @@ use std::{env, fs, io};
 use camino::Utf8PathBuf;
 use nim_slurm::results::Run;
 
-use crate::output::{Failure, other};
+use crate::output::{Failure, other, own_folder};
 
 /// What reports call the sample results.
 pub(crate) const NAME: &str = "sample results (from a formula, not measured)";
@@ -21,7 +21,7 @@ const USE_CASES: [(&str, u32, u32, f64, f64); 2] = [
 
 /// Writes the sample results into a folder of their own, reads them as any others, and removes the folder.
 pub(crate) fn read() -> Result<Run, Failure> {
-    let here = env::current_dir().map_err(other)?;
+    let here = own_folder()?;
     let folder = env::temp_dir().join(format!("nim-slurm-demo-{}", std::process::id()));
     fs::create_dir(&folder).map_err(|error| {
         let words = format!(

@@ -95,11 +95,10 @@ fn exit(error: &clap::Error) -> ! {
         Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given,
         _ => error.exit(),
     };
+    let mut options = OptionName::ALL.iter();
+    let option = options.find(|option| option.to_string() == *given);
+    let Some(option) = option else { error.exit() };
     let name = given.trim_start_matches('-');
-    let is_of_sbatch = |option: &OptionName| option.to_string().trim_start_matches('-') == name;
-    let Some(option) = OptionName::ALL.iter().find(|option| is_of_sbatch(option)) else {
-        error.exit()
-    };
     let words = format!(
         "unexpected argument {given}: render, explain, check, run, submit and follow take sbatch's {option} as --sbatch {name}=VALUE, \
          or as --sbatch launch.{name}=VALUE for one script"
@@ -110,12 +109,8 @@ fn exit(error: &clap::Error) -> ! {
 
 fn run(command: &Command) -> Result<ExitCode, Failure> {
     // What these read and write is named from here.
-    if let Command::Render(_) | Command::Check(_) | Command::Run(_) | Command::Submit(_) = command
-        && let Err(error) = std::env::current_dir()
-    {
-        let words =
-            format!("the folder in which this was started is gone ({error}): cd to another one");
-        return Err(Failure::Other(words.into()));
+    if let Command::Render(_) | Command::Check(_) | Command::Run(_) | Command::Submit(_) = command {
+        output::own_folder()?;
     }
     match command {
         Command::Render(arguments) => render::run(arguments),

@@ -1,6 +1,7 @@
 //! How the program speaks: results to stdout, all else to stderr, and how it ends.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -88,8 +89,18 @@ pub(crate) fn columns() -> usize {
 
 /// The program as it was started, as a word of a command.
 pub(crate) fn program() -> String {
-    let name = std::env::args().next().filter(|name| !name.is_empty());
-    shell_word(&name.unwrap_or_else(|| "nim-slurm".to_owned()))
+    let name = std::env::args_os().next().filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| "nim-slurm".into());
+    shell_word(&name.to_string_lossy())
+}
+
+/// The folder in which the program was started.
+pub(crate) fn own_folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        let words =
+            format!("the folder in which this was started is gone ({error}): cd to another one");
+        Failure::Other(words.into())
+    })
 }
 
 /// What ends the program early: bad input, or anything else.
