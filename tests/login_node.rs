@@ -405,19 +405,88 @@ fn what_cannot_be_printed_says_how_to_come_back() {
     site.write("job_7", &site.job(7, "CANCELLED", "(null)", "launch.sh", 0));
     unprinted(&["follow", "7"]).assert(1, &[], &["Slurm ended launch: CANCELLED\n"]);
     unprinted(&["render", "scripts"]).assert(1, &[], &["error: cannot write to stdout"]);
+    unprinted(&["submit", "--json", "scripts"]).assert(
+        1,
+        &[],
+        &[
+            "still there: setup, job 1; launch, job 2\n",
+            &words(2),
+            "error: cannot write to stdout",
+        ],
+    );
 }
 
+/// What is printed can be typed as it is.
 #[test]
-fn an_array_wants_its_recipe() {
+fn short_points_are_measured_again_by_a_command_that_can_be_typed() {
     let site = Site::new();
     site.scontrol_reads_files();
     site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    let point = "llama_1_1_chat_128_128_7";
+    let manifest = Site::manifest(0, "0", "all points are finished", "").replace(POINT, point);
+    site.write("stage/results/run_7.json", &manifest);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/requests/aiperf-1");
+    for name in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+        let text = fs::read_to_string(data.join(name)).unwrap();
+        site.write(&format!("stage/results/{point}/{name}"), &text);
+    }
     site.write(
-        "stage/results/run_7-0.json",
-        &Site::manifest(0, "0", "all points are finished", ""),
+        &format!("stage/results/{point}/measurement.txt"),
+        "seed=1\n",
     );
-    site.run(&["follow", "7"])
-        .assert(1, &[], &["run_7-0.json, and this recipe has one: give the recipe with which it was submitted, with --recipe\n"]);
+    let again = |flags: &[&str]| {
+        let ended = site.run(&[&["follow", "7"], flags].concat());
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let mut lines = ended.printed.lines();
+        let words = lines.find_map(|line| line.split_once("to measure again: "));
+        words.unwrap().1.to_owned()
+    };
+    // Nobody knows how it was submitted.
+    assert_eq!(
+        again(&[]),
+        "the command of its submission with --min-requests 47"
+    );
+    for (flags, kept) in [
+        (
+            "--recipe=llama3-70b-h100x4-fp8",
+            "--recipe=llama3-70b-h100x4-fp8",
+        ),
+        (
+            "--recipe=llama3-70b-h100x4-fp8 --min-requests=30 --time=7",
+            "--recipe=llama3-70b-h100x4-fp8 --time=7",
+        ),
+    ] {
+        let flags: Vec<_> = flags.split(' ').collect();
+        assert_eq!(
+            again(&flags),
+            format!("{PROGRAM} run {kept} --min-requests 47")
+        );
+    }
+}
+
+/// What the settings make an array has no task that the recipe knows: one of them is followed.
+#[test]
+fn an_array_of_the_settings_is_followed_by_its_tasks() {
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    site.scontrol_reads_files();
+    let array = "--sbatch=launch.array=3-5%1";
+    let follow = format!("STAGE_PATH={} {PROGRAM} follow 2_3 {array}\n", site.stage());
+    site.run(&["submit", array, "scripts"]).assert(
+        0,
+        &[&format!(
+            "\nto follow its first task, and the others by their numbers:\n  {follow}"
+        )],
+        &[],
+    );
+    site.write(
+        "job_2_3",
+        &site.job(2, "COMPLETED", "(null)", "launch.sh", 0),
+    );
+    let manifest = Site::manifest(0, "0", "all points are finished", "");
+    site.write("stage/results/run_2-3.json", &manifest);
+    site.run(&["follow", "2_3", array])
+        .assert(0, &["launch ended with 0: "], &[]);
 }
 
 /// What is said of several tasks is said once, and each is named once.
@@ -622,7 +691,7 @@ fn what_others_write_reaches_no_terminal() {
     let record = |state: &str, code: u32| {
         let record = site.job(7, state, "(null)", &format!("{HOSTILE}/launch.sh"), code);
         let reason = format!("{state} Reason={}", HOSTILE.replace(' ', "_"));
-        let nodes = format!("   NodeList=gpu{HOSTILE}\n   StdOut=");
+        let nodes = format!("   NodeList=gpu{}\n   StdOut=", HOSTILE.replace(' ', "_"));
         record.replace(state, &reason).replace("   StdOut=", &nodes)
     };
     site.write("look_1", &record("RUNNING", 0));
@@ -677,6 +746,7 @@ fn what_others_write_reaches_no_terminal() {
         .unwrap();
     let ended = Ended::from(output);
     clean::assert_clean(&ended.printed);
+    let escaped = escaped.replace(' ', "_");
     ended.assert(0, &[&format!("nodes=gpu{escaped}\n")], &[]);
 
     // A log that is a pipe holds nobody up, and a link shows nothing of another's.

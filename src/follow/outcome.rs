@@ -252,9 +252,14 @@ fn has_parts(files: &RunFiles) -> Option<String> {
         let number = number.and_then(|rest| rest.strip_suffix(".json"));
         number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
     })?;
+    let (job, number) = part
+        .path()
+        .file_stem()?
+        .strip_prefix("run_")?
+        .split_once('-')?;
     Some(format!(
         "the job has several parts, each with a manifest such as {}, and this recipe has one: give the recipe with which it was \
-         submitted, with --recipe",
+         submitted, with --recipe; of an array that is not the recipe's, follow each task, as in {job}_{number}",
         part.path()
     ))
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(words) = overridden_stage_path(&plan) {
         note(&words);
     }
-    let reattach = Reattach::on_ctrl_c(&arguments.inputs)?;
+    let reattach = Reattach::on_ctrl_c(&arguments.inputs, &plan)?;
     reattach.set(&[], &arguments.job);
     follow(&plan, &arguments.job, None, &reattach)
 }
@@ -167,15 +167,16 @@ impl End<'_> {
             ),
         };
         if outcome.is_success() {
-            let again = if is_submitted_here {
-                "the same command with".to_owned()
-            } else {
-                let command = format!("{} run {}", program(), reattach.inputs());
-                command.trim_end().to_owned()
+            let again = |flag: &str| {
+                if is_submitted_here {
+                    return format!("the same command with {flag}");
+                }
+                let command = reattach.command_to_run_with(flag);
+                command.unwrap_or_else(|| format!("the command of its submission with {flag}"))
             };
             print(&format!(
                 "{}\nthe results are in {results}\n{report}",
-                too_short(progress, results, &again).unwrap_or_else(|| outcome.to_string())
+                too_short(progress, results, again).unwrap_or_else(|| outcome.to_string())
             ))?;
             return Ok(true);
         }
@@ -262,8 +263,12 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     format!("{} | tar -xf -", words.join(" "))
 }
 
-/// What is said of a success whose figures are not to go by, and how many requests would do; `again` is the command without them.
-fn too_short(progress: &Progress, results: &Utf8Path, again: &str) -> Option<String> {
+/// What is said of a success whose figures are not to go by, and how many requests would do; `again` makes a command of their flag.
+fn too_short(
+    progress: &Progress,
+    results: &Utf8Path,
+    again: impl Fn(&str) -> String,
+) -> Option<String> {
     let run = Run::read_jobs(results, &progress.runs).ok()?;
     let short = run.short_points();
     let shortest = short.iter().filter_map(|point| point.seconds());
@@ -277,11 +282,11 @@ fn too_short(progress: &Progress, results: &Utf8Path, again: &str) -> Option<Str
     });
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
-         do not rely on their numbers; to measure again: {again} {}\n\
+         do not rely on their numbers; to measure again: {}\n\
          the charts of the report then show the new points in place of these",
         short.len(),
         run.points().len(),
-        enough_requests(&measured.collect::<Vec<_>>())
+        again(&enough_requests(&measured.collect::<Vec<_>>()))
     ))
 }
 

@@ -152,6 +152,11 @@ impl Inputs {
 
     /// These flags, as words of a command.
     pub(crate) fn words(&self) -> Vec<String> {
+        self.flags().iter().map(|flag| shell_word(flag)).collect()
+    }
+
+    /// These flags, as a program gets them.
+    pub(crate) fn flags(&self) -> Vec<String> {
         let (place, run) = (&self.place, &self.run);
         let mut words = Vec::new();
         let mut add = |flag: &str, values: Vec<String>| {
@@ -180,7 +185,7 @@ impl Inputs {
         add("use-case", texts(&run.use_cases));
         add("tokenizer", texts(&run.tokenizer));
         add("resume", texts(&run.resume));
-        words.iter().map(|word| shell_word(word)).collect()
+        words
     }
 }
 

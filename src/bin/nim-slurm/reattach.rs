@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nim_slurm::slurm::SubmittedJob;
-use nim_slurm::{ChainJob, ScriptKind, shell_word};
+use nim_slurm::slurm::{Array, OptionName, SubmittedJob};
+use nim_slurm::{ChainJob, Plan, ScriptKind, shell_word};
 
 use crate::follow::exported_stage_path;
 use crate::inputs::Inputs;
@@ -14,7 +14,9 @@ use crate::output::{Failure, other, program, tell_lines};
 pub(crate) struct Reattach {
     jobs: Arc<Mutex<SubmittedJobs>>,
     /// The flags for what is run and where.
-    inputs: String,
+    inputs: Vec<String>,
+    /// Of an array that is not the recipe's a task is followed, and not the whole.
+    first_task: Option<u32>,
 }
 
 /// The jobs that were submitted, and have not succeeded yet.
@@ -27,10 +29,11 @@ struct SubmittedJobs {
 
 impl Reattach {
     /// Shows the way back on Ctrl-C, and ends this program. The jobs go on.
-    pub(crate) fn on_ctrl_c(inputs: &Inputs) -> Result<Self, Failure> {
+    pub(crate) fn on_ctrl_c(inputs: &Inputs, plan: &Plan) -> Result<Self, Failure> {
         let reattach = Self {
             jobs: Arc::default(),
-            inputs: inputs.words().join(" "),
+            inputs: inputs.flags(),
+            first_task: first_task(plan),
         };
         let shown = reattach.clone();
         ctrlc::set_handler(move || {
@@ -60,14 +63,70 @@ impl Reattach {
         };
     }
 
-    /// The flags for what is run and where.
-    pub(crate) fn inputs(&self) -> &str {
-        &self.inputs
+    /// What measures the same again with this flag in place of what it was; none where nothing says what was measured.
+    pub(crate) fn command_to_run_with(&self, flag: &str) -> Option<String> {
+        let name = |word: &str| word.split(['=', ' ']).next().map(ToOwned::to_owned);
+        let says_what =
+            |word: &String| word.starts_with("--recipe=") || word.starts_with("--settings=");
+        if !self.inputs.iter().any(says_what) {
+            return None;
+        }
+        let kept = self.inputs.iter().filter(|word| name(word) != name(flag));
+        let kept: Vec<_> = kept.map(|word| shell_word(word)).collect();
+        Some(format!("{} run {} {flag}", program(), kept.join(" ")))
+    }
+
+    /// What comes back to a launch job.
+    pub(crate) fn command_to_come_back(&self, launch: &SubmittedJob) -> String {
+        let stage_path = match exported_stage_path() {
+            Some(path) => format!("STAGE_PATH={} ", shell_word(&path)),
+            None => String::new(),
+        };
+        let mut job = launch.id().to_string();
+        if let Some(task) = launch.task().or(self.first_task) {
+            job.push_str(&format!("_{task}"));
+        }
+        if let Some(cluster) = launch.cluster() {
+            job.push_str(&format!(";{cluster}"));
+        }
+        let words = [job].into_iter().chain(self.inputs.iter().cloned());
+        let words: Vec<_> = words.map(|word| shell_word(&word)).collect();
+        format!("{stage_path}{} follow {}", program(), words.join(" "))
+    }
+
+    /// Whether that comes back to one task of several.
+    pub(crate) const fn is_of_one_task(&self) -> bool {
+        self.first_task.is_some()
     }
 
     /// Says on stderr what to type.
     pub(crate) fn show(&self) {
-        tell_lines(&format!("\n{}", self.jobs().words(&self.inputs)));
+        tell_lines(&format!("\n{}", self.words()));
+    }
+
+    fn words(&self) -> String {
+        let jobs = self.jobs();
+        let before = jobs.before.iter();
+        let mut names: Vec<_> = before
+            .map(|job| format!("{}, job {}", job.kind.key(), job.id))
+            .collect();
+        names.extend(jobs.launch.as_ref().map(|job| format!("launch, job {job}")));
+        let mut text = String::new();
+        if !names.is_empty() {
+            text.push_str(&format!("still there: {}\n", names.join("; ")));
+        }
+        if let Some(launch) = &jobs.launch {
+            text.push_str(&format!(
+                "  to come back: {}\n",
+                self.command_to_come_back(launch)
+            ));
+        } else {
+            text.push_str("a job may have been submitted just now: look with squeue --me\n");
+        }
+        if let Some(command) = command_to_cancel(&jobs.before, jobs.launch.as_ref()) {
+            text.push_str(&format!("  to cancel:    {command}\n"));
+        }
+        text
     }
 
     fn jobs(&self) -> MutexGuard<'_, SubmittedJobs> {
@@ -75,41 +134,11 @@ impl Reattach {
     }
 }
 
-impl SubmittedJobs {
-    fn words(&self, inputs: &str) -> String {
-        let before = self.before.iter();
-        let mut names: Vec<_> = before
-            .map(|job| format!("{}, job {}", job.kind.key(), job.id))
-            .collect();
-        names.extend(self.launch.as_ref().map(|job| format!("launch, job {job}")));
-        let mut text = String::new();
-        if !names.is_empty() {
-            text.push_str(&format!("still there: {}\n", names.join("; ")));
-        }
-        if let Some(launch) = &self.launch {
-            text.push_str(&format!(
-                "  to come back: {}\n",
-                command_to_come_back(launch, inputs)
-            ));
-        } else {
-            text.push_str("a job may have been submitted just now: look with squeue --me\n");
-        }
-        if let Some(command) = command_to_cancel(&self.before, self.launch.as_ref()) {
-            text.push_str(&format!("  to cancel:    {command}\n"));
-        }
-        text
-    }
-}
-
-/// What comes back to a launch job.
-pub(crate) fn command_to_come_back(launch: &SubmittedJob, inputs: &str) -> String {
-    let stage_path = match exported_stage_path() {
-        Some(path) => format!("STAGE_PATH={} ", shell_word(&path)),
-        None => String::new(),
-    };
-    let job = shell_word(&launch.to_string());
-    let command = format!("{stage_path}{} follow {job} {inputs}", program());
-    command.trim_end().to_owned()
+/// The first task of an array that is not the recipe's.
+fn first_task(plan: &Plan) -> Option<u32> {
+    let array = plan.directives(ScriptKind::Launch).get(OptionName::Array);
+    let array = array.filter(|_| plan.recipe().sweep.array.is_none())?;
+    Array::parse(&array).ok()?.indexes().next()
 }
 
 /// What ends jobs of a chain, if there are any.

@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if !jobs.models {
         print("the model is there: prepare_models.sh is not submitted\n")?;
     }
-    let reattach = Reattach::on_ctrl_c(inputs)?;
+    let reattach = Reattach::on_ctrl_c(inputs, &plan)?;
     let sbatch = Sbatch::find().map_err(other)?;
     let submitted = submit(inputs, &plan, &folder, jobs, &sbatch, &reattach, print)?;
     let way_on = command_to_submit(arguments, jobs.models);

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::follow::follow;
 use crate::inputs::Inputs;
-use crate::output::{Failure, note, other, print, print_json, program, tell};
-use crate::reattach::{Reattach, command_to_cancel, command_to_come_back};
+use crate::output::{Failure, is_reader_gone, note, other, print, print_json, program, tell};
+use crate::reattach::{Reattach, command_to_cancel};
 use crate::render::{Folder, note_all, write};
 use crate::shared::Look;
 
@@ -56,13 +56,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         print
     };
     write(&plan, &folder, say)?;
-    let reattach = Reattach::on_ctrl_c(inputs)?;
+    let reattach = Reattach::on_ctrl_c(inputs, &plan)?;
     let sbatch = Sbatch::find().map_err(other)?;
     let submitted = submit(inputs, &plan, &folder, jobs, &sbatch, &reattach, say)?;
     if arguments.json {
         let as_json = |ChainJob { kind, id: job, .. }: &ChainJob| json!({ "script": kind.key(), "job": job.to_string() });
         let jobs: Vec<_> = submitted.iter().map(as_json).collect();
-        return print_json(&json!({ "schema": 1, "jobs": jobs }));
+        let printed = print_json(&json!({ "schema": 1, "jobs": jobs }));
+        // Half of it is no JSON: nobody has the numbers.
+        if printed.is_err() || is_reader_gone() {
+            reattach.show();
+        }
+        return printed;
     }
     let said = if arguments.models_job {
         print("launch starts when setup and prepare_models have succeeded\n")
@@ -81,8 +86,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.follow {
         return follow(&plan, launch, Some(Look::new(&plan, &submitted)), &reattach);
     }
-    let command = command_to_come_back(launch, &inputs.words().join(" "));
-    print(&format!("to follow it:\n  {command}\n"))
+    let which = if reattach.is_of_one_task() {
+        "its first task, and the others by their numbers"
+    } else {
+        "it"
+    };
+    let command = reattach.command_to_come_back(launch);
+    print(&format!("to follow {which}:\n  {command}\n"))
 }
 
 /// The jobs that launch waits for.
