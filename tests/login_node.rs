@@ -650,14 +650,16 @@ fn results_that_are_not_there_are_no_success() {
 fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
     let site = Site::new();
     let state = |state: &str| site.job(7, state, "(null)", "launch.sh", 0);
-    // Each look is a step on: held, running, running again, ended.
+    // Each look is a step on: held, running, running again, suspended, on, ended.
     site.write("look_1", &state("PENDING Reason=JobHeldUser"));
     site.write("look_2", &state("RUNNING Reason=None"));
     site.write("look_3", &state("RUNNING Reason=None"));
-    site.write("look_4", &state("COMPLETED Reason=None"));
+    site.write("look_4", &state("SUSPENDED Reason=None"));
+    site.write("look_5", &state("RUNNING Reason=None"));
+    site.write("look_6", &state("COMPLETED Reason=None"));
     site.write("manifest_2", &Site::manifest(0, "null", "running", ""));
     site.write("manifest_3", &Site::manifest(1, "null", "running", ""));
-    site.write("manifest_4", &Site::manifest(1, "0", "done", ""));
+    site.write("manifest_6", &Site::manifest(1, "0", "done", ""));
     site.write(
         "stage/results/.run_7/client/state.0",
         "state=ready\nready_seconds=72\n",
@@ -678,7 +680,19 @@ fn what_keeps_a_job_waiting_and_what_comes_again_are_told() {
         .matches("the server is ready after 72 s\n")
         .count();
     assert_eq!(ready, 2, "once for each run: {ended:#?}");
-    assert_eq!(ended.printed.matches("RUNNING").count(), 1, "{ended:#?}");
+    let states = ended
+        .printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("launch, job 7: "));
+    let states: Vec<_> = states.collect();
+    let all = [
+        "PENDING, JobHeldUser",
+        "RUNNING",
+        "SUSPENDED",
+        "RUNNING",
+        "COMPLETED",
+    ];
+    assert_eq!(states, all);
 }
 
 /// What a neighbour, an image or a model may write.

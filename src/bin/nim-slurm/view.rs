@@ -8,10 +8,10 @@ use std::time::Duration;
 use camino::Utf8Path;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use nim_slurm::results::{Metric, Point, PointName, Run, Statistic};
-use nim_slurm::slurm::SubmittedJob;
+use nim_slurm::slurm::{JobId, SubmittedJob};
 use nim_slurm::{
-    ChainJob, JobRecord, JobStatus, Measuring, PointProgress, PointState, Progress, ServerState,
-    plain,
+    ChainJob, JobRecord, JobState, JobStatus, Measuring, PointProgress, PointState, Progress,
+    ServerState, plain,
 };
 
 use crate::follow::has_written;
@@ -22,6 +22,8 @@ use crate::shared::node;
 /// below them for what is going on.
 pub(crate) struct View {
     printed: HashSet<String>,
+    /// What Slurm said of each job when its state was printed last.
+    states: Vec<(JobId, JobState)>,
     /// Folders of points that are known to be finished: a search finds more points on its way.
     finished: HashSet<String>,
     /// What was printed of this run of the job: in another one it may happen again.
@@ -36,6 +38,7 @@ impl View {
         let has_bar = is_terminal && !is_quiet();
         Self {
             printed: HashSet::new(),
+            states: Vec::new(),
             finished: HashSet::new(),
             printed_in_run: HashSet::new(),
             restart: None,
@@ -66,7 +69,7 @@ impl View {
         }
         let has_ended = progress.outcome.is_some();
         if !has_ended {
-            self.print_once(&state(progress, launch))?;
+            self.print_state(progress, launch)?;
             if let Some(blocking_reason) = blocking_reason(progress) {
                 self.print_once(&blocking_reason)?;
             }
@@ -83,7 +86,7 @@ impl View {
             }
         }
         if has_ended {
-            self.print_once(&state(progress, launch))?;
+            self.print_state(progress, launch)?;
         }
         Ok(())
     }
@@ -195,6 +198,28 @@ impl View {
             Some(words) => self.print_once_in_run(&words),
             None => Ok(()),
         }
+    }
+
+    /// Says where the jobs are. They may come back to a state, as from SUSPENDED; a reason that comes back is no news.
+    fn print_state(&mut self, progress: &Progress, launch: &SubmittedJob) -> Result<(), Failure> {
+        let line = state(progress, launch);
+        if self.is_new_state(progress) {
+            self.printed.remove(&line);
+        }
+        self.print_once(&line)
+    }
+
+    fn is_new_state(&mut self, progress: &Progress) -> bool {
+        let launch = match &progress.launch {
+            JobStatus::Known(records) => records.as_slice(),
+            JobStatus::Unknown => &[],
+        };
+        let before = progress.earlier_job.iter().map(|(_, record)| record);
+        let states = before.chain(launch);
+        let mut states: Vec<_> = states.map(|it| (it.id, it.state.clone())).collect();
+        states.sort_by_key(|(id, _)| *id);
+        let last = std::mem::replace(&mut self.states, states);
+        last != self.states
     }
 
     /// Says it unless it was said already.
@@ -480,6 +505,22 @@ mod tests {
             "prepare_models, job 80…"
         );
         assert_eq!(cut_to("job", 0), "…");
+    }
+
+    #[test]
+    fn a_job_that_comes_back_to_a_state_is_told() {
+        let mut view = View::new();
+        let mut is_new = |state: JobState, reason: Option<&str>| {
+            let mut record = JobRecord::new("7".parse().unwrap(), state);
+            record.reason = reason.map(str::to_owned);
+            view.is_new_state(&Progress::new(JobStatus::Known(vec![record])))
+        };
+        assert!(is_new(JobState::Pending, Some("Priority")));
+        assert!(!is_new(JobState::Pending, Some("Resources")));
+        assert!(is_new(JobState::Running, None));
+        assert!(!is_new(JobState::Running, None));
+        assert!(is_new(JobState::Suspended, None));
+        assert!(is_new(JobState::Running, None));
     }
 
     #[test]
