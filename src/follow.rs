@@ -57,6 +57,8 @@ pub struct Follower {
     /// taken from it.
     earlier_jobs: Option<Vec<ChainJob>>,
     completed_jobs: Vec<ChainJob>,
+    /// The script of launch, once the controller has named it: the accounts do not.
+    script: Option<Utf8PathBuf>,
     results: Utf8PathBuf,
     tasks: Vec<FollowedTask>,
 }
@@ -232,6 +234,7 @@ impl Follower {
             queue,
             earlier_jobs: None,
             completed_jobs: Vec::new(),
+            script: None,
             results: Utf8PathBuf::from(format!("{stage_path}/results")),
             tasks,
             launch,
@@ -306,12 +309,18 @@ impl Follower {
         let status = self.queue.status(&self.launch);
         // In this order: the manifest of a job that has ended is its last.
         let manifests: Vec<_> = self.tasks.iter().map(FollowedTask::manifest).collect();
-        let launch = match status {
+        let mut launch = match status {
             Err(error) if manifests.iter().all(|own| is_over(&error, own.as_ref())) => {
                 JobStatus::Unknown
             }
             status => status?,
         };
+        if let JobStatus::Known(records) = &mut launch {
+            for record in records {
+                self.script = record.script.take().or(self.script.take());
+                record.script.clone_from(&self.script);
+            }
+        }
         let points: Vec<_> = (self.tasks.iter().zip(&manifests))
             .map(|(task, manifest)| task.points(manifest.as_ref()))
             .collect();
@@ -523,10 +532,7 @@ impl FollowedTask {
         };
         // A job that has said its end tidies up, and Slurm learns of it a moment later.
         let has_said_its_end = manifest.as_ref().is_some_and(|manifest| {
-            let restart = record
-                .and_then(|record| record.restarts)
-                .unwrap_or_default();
-            manifest.exit_code.is_some() && manifest.restart.unwrap_or_default() == restart
+            manifest.exit_code.is_some() && outcome::is_of_last_start(manifest, record)
         });
         let server = match server {
             ServerState::Loading { waited: None } if has_said_its_end => ServerState::Absent,

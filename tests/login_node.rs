@@ -345,6 +345,80 @@ fn an_end_says_how_to_go_on() {
     );
 }
 
+/// The controller has forgotten a job of which it has told the script before.
+#[test]
+fn the_way_on_has_the_script_that_was_known() {
+    let site = Site::new();
+    let known = site.job(7, "RUNNING", "(null)", "b 18/launch.sh", 0);
+    site.write("running", &known);
+    let manifest = Site::manifest(0, "null", "running", "");
+    site.write("stage/results/run_7.json", &manifest);
+    let forgets = format!(
+        "echo >>asked\n[[ $(grep -c '' asked) == 1 ]] || {{ {NO_SUCH_JOB}; }}\ncat running"
+    );
+    site.program("scontrol", &forgets);
+    site.program(
+        "sacct",
+        "echo '7|7|TIMEOUT|0:0|1795506684|1795506684|1795506685|01:00:00|n1'",
+    );
+    let way_on = "\nto go on: RESUME_JOB_ID=7 sbatch '/bench/b 18/launch.sh'\n";
+    let told = format!("{way_on}error: Slurm ended launch: TIMEOUT\n");
+    site.run(&["follow", "7"]).assert(1, &[], &[&told[1..]]);
+}
+
+/// The accounts have a job that runs for ever: its end never reached them.
+#[test]
+fn a_job_that_runs_in_the_accounts_alone_has_ended() {
+    let site = Site::new();
+    site.program(
+        "sacct",
+        "echo '7|7|RUNNING|0:0|1795506684|1795506684|Unknown|01:00:00|n1'",
+    );
+    for (code, end) in [("0", 0), ("3", 1)] {
+        let manifest = Site::manifest(1, code, "because", "");
+        site.write("stage/results/run_7.json", &manifest);
+        let ended = site.run(&["follow", "7"]);
+        assert_eq!(ended.code, Some(end), "{ended:#?}");
+        let said = format!("launch ended with {code}: ");
+        assert!((ended.printed + &ended.error).contains(&said));
+    }
+}
+
+/// What was requeued is cancelled before it starts again: the first start has left its own end.
+#[test]
+fn an_earlier_start_s_end_is_not_the_job_s() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    let manifest = Site::manifest(0, "6", "stopped by signal TERM", "");
+    site.write("stage/results/run_7.json", &manifest);
+    let job = site.job(7, "CANCELLED", "(null)", "launch.sh", 0);
+    let again = job.replace("Restarts=0", "Restarts=1");
+    for (job, told) in [
+        (again, "error: Slurm ended launch: CANCELLED\n"),
+        (job, "error: launch ended with 6: stopped by signal TERM\n"),
+    ] {
+        site.write("job_7", &job);
+        let way_on = "to go on: RESUME_JOB_ID=7 sbatch /bench/launch.sh\n";
+        site.run(&["follow", "7"]).assert(1, &[], &[told, way_on]);
+    }
+}
+
+/// As of another user, whom nobody lets read.
+#[test]
+fn a_manifest_that_cannot_be_read_is_not_said_to_be_elsewhere() {
+    let site = Site::new();
+    site.scontrol_reads_files();
+    site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
+    fs::create_dir_all(site.path("stage/results/run_7.json")).unwrap();
+    let told = format!(
+        "error: the job ended with 0, but {}/results/run_7.json is not a regular file\n",
+        site.stage()
+    );
+    let ended = site.run(&["follow", "7"]);
+    ended.assert(1, &[], &[&told]);
+    assert_eq!(ended.error, told);
+}
+
 /// Slurm's own programs fail where munge, or the site's DNS, is away.
 #[test]
 fn what_is_away_for_a_moment_ends_nothing() {

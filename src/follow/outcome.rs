@@ -1,13 +1,14 @@
 //! How a launch ended, and where the reason stands.
 
-use std::fmt;
+use std::{fmt, io};
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use super::point::is_result;
 use super::{Part, PointProgress, PointState, RunFiles, files};
-use crate::manifest::Manifest;
+use crate::file;
+use crate::manifest::{Manifest, ReadFailure};
 use crate::plain::plain;
 use crate::shell::shell_word;
 use crate::status::{JobRecord, JobState, JobStatus};
@@ -146,7 +147,12 @@ pub(super) fn of(
 ) -> Option<LaunchOutcome> {
     let record = launch.record();
     let never_starts = record.filter(|record| record.never_starts());
-    if never_starts.is_none() && record.is_some_and(|record| !record.state.has_ended()) {
+    let has_said_its_end = manifest.is_some_and(|manifest| manifest.exit_code.is_some());
+    let goes_on = |record: &JobRecord| {
+        let is_over = record.state.has_ended() || has_said_its_end && is_of_accounts(record);
+        !is_over
+    };
+    if never_starts.is_none() && record.is_some_and(goes_on) {
         return None;
     }
     if let Some((job, failed)) = before.filter(|(_, record)| record.state.has_ended()) {
@@ -156,8 +162,10 @@ pub(super) fn of(
         return Some(LaunchOutcome::new(None, record.blocking_reason()?));
     }
     // Others may write to the folder of results: they make no job succeed that Slurm saw fail.
-    let may_succeed = record.is_none_or(|record| record.state == JobState::Completed);
-    let exit_code = manifest.and_then(|manifest| manifest.exit_code);
+    let may_succeed = record
+        .is_none_or(|record| record.state == JobState::Completed || !record.state.has_ended());
+    let last = manifest.filter(|manifest| is_of_last_start(manifest, record));
+    let exit_code = last.and_then(|manifest| manifest.exit_code);
     let exit_code = exit_code.filter(|code| *code != 0 || may_succeed);
     let code = exit_code.or_else(|| exit_code_of_script(record?));
     Some(match (code, manifest) {
@@ -222,6 +230,17 @@ pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> Laun
     merged
 }
 
+/// Whether a manifest is of the job's last start: what was requeued may end before it writes another.
+pub(super) fn is_of_last_start(manifest: &Manifest, record: Option<&JobRecord>) -> bool {
+    let restarts = record.and_then(|record| record.restarts);
+    restarts.is_none_or(|restarts| manifest.restart.unwrap_or_default() == restarts)
+}
+
+/// Whether the accounts alone know the job: the controller has forgotten it, so it goes on no more, whatever they say.
+fn is_of_accounts(record: &JobRecord) -> bool {
+    record.restarts.is_none()
+}
+
 /// The script's exit code, if it was the script that ended.
 fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
     let is_script_s = matches!(record.state, JobState::Completed | JobState::Failed);
@@ -234,12 +253,24 @@ fn not_a_launch_job(files: &RunFiles) -> LaunchOutcome {
     if let Some(words) = has_parts(files) {
         return LaunchOutcome::new(None, words);
     }
-    let reason = format!(
-        "the job ended with 0, but {} is not on this machine: it was no launch job, it had another stage path, or its node does not \
-         share that folder",
-        files.manifest
-    );
-    LaunchOutcome::new(None, reason)
+    let missing = || {
+        format!(
+            "{} is not on this machine: it was no launch job, it had another stage path, or its node does not share that folder",
+            files.manifest
+        )
+    };
+    let why = unreadable(files).unwrap_or_else(missing);
+    LaunchOutcome::new(None, format!("the job ended with 0, but {why}"))
+}
+
+/// What to say of a manifest that is there and tells nothing.
+fn unreadable(files: &RunFiles) -> Option<String> {
+    let failure = Manifest::read(&files.manifest).err()?;
+    let is_missing = match &failure {
+        ReadFailure::File(file::ReadFailure::Io(error)) => error.kind() == io::ErrorKind::NotFound,
+        _ => false,
+    };
+    (!is_missing).then(|| format!("{} {failure}", files.manifest))
 }
 
 /// What to say where the job has a manifest for each task of an array, or for each turn of its servers.
@@ -275,9 +306,13 @@ fn ended_by_slurm(
         (None, Some(_)) => format!(
             "Slurm does not know the launch job any more, and {path} does not say how it ended"
         ),
-        (None, None) => has_parts(files).unwrap_or_else(|| format!(
-            "Slurm does not know this job, and {path} is not there: is the number right, and this the job's stage path?"
-        )),
+        (None, None) => has_parts(files).unwrap_or_else(|| {
+            let missing = || {
+                format!("{path} is not there: is the number right, and this the job's stage path?")
+            };
+            let why = unreadable(files).unwrap_or_else(missing);
+            format!("Slurm does not know this job, and {why}")
+        }),
     };
     LaunchOutcome {
         logs: record.map(output).unwrap_or_default(),
@@ -629,6 +664,9 @@ mod tests {
         // The manifest is that of the run before the job was requeued.
         for state in [JobState::Pending, JobState::Running, JobState::Completing] {
             let launch = launch(&files, state, 0);
+            let mut record = launch.record().unwrap().clone();
+            record.restarts = Some(1);
+            let launch = JobStatus::Known(vec![record]);
             assert_eq!(of(&launch, None, Some(&saying(Some(6))), &files), None);
         }
     }
