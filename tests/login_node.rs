@@ -1595,6 +1595,10 @@ fn a_reader_that_has_gone_ends_it_quietly() {
     let submitted = fs::read_to_string(site.path("submitted")).unwrap();
     assert_eq!(submitted.lines().count(), 2);
     assert_eq!(unread(&["--help"]).error, "");
+    // Jobs whose numbers no program has are named.
+    let ended = unread(&["--quiet", "submit", "--json", "scripts"]);
+    assert_eq!(ended.code, Some(141), "{ended:#?}");
+    assert!(ended.error.contains("  to come back: "), "{ended:#?}");
 }
 
 /// On stdout is JSON, and nothing else.
