@@ -574,6 +574,28 @@ fn the_warning_must_reach_the_script() {
     plan(settings("slurm = { launch = { signal = 'B:usr2@120' } }"));
 }
 
+/// TERM is what scancel sends, and a job that was cancelled stays so.
+#[test]
+fn the_warning_of_a_job_that_requeues_itself_is_no_cancel() {
+    let with = |signal: &str, more: &str| {
+        let launch = format!("slurm = {{ launch = {{ signal = '{signal}', requeue = true }} }}");
+        settings(&format!("{launch}\n{more}"))
+    };
+    for signal in ["B:TERM@40", "B:15@40"] {
+        let problems = problems(with(signal, ""));
+        assert_eq!(
+            problems,
+            [format!(
+                "launch.sh asks for requeue and for the signal {signal} ([slurm.launch] of the settings), which scancel sends, \
+                 too: a job that was cancelled does not requeue itself; write B:USR1, as in B:USR1@30"
+            )]
+        );
+    }
+    plan(with("B:INT@40", ""));
+    plan(with("B:TERM@40", "launch.max_requeues = 0"));
+    plan(settings("slurm = { launch = { signal = 'B:TERM@40' } }"));
+}
+
 #[test]
 fn a_job_requeues_itself_only_where_it_may() {
     let limit = |text: &str| {

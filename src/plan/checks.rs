@@ -74,17 +74,7 @@ pub(super) fn check_launch(
             replicas: recipe.server.replicas,
         });
     }
-    if let Some(signal) = launch.get(OptionName::Signal) {
-        let is_trapped = [
-            "B:USR1", "B:USR2", "B:TERM", "B:INT", "B:2", "B:10", "B:12", "B:15",
-        ];
-        if !is_trapped.contains(&signal.split('@').next().unwrap_or_default()) {
-            problems.push(Problem::Signal {
-                requested: signal,
-                origin: origin(OptionName::Signal),
-            });
-        }
-    }
+    problems.extend(signal_problem(launch, settings, origin(OptionName::Signal)));
     if let Some(tasks) = launch.task_count()
         && tasks < nodes
     {
@@ -123,6 +113,18 @@ pub(super) fn check_launch(
             origin: origin(option),
             used: nodes,
         });
+    }
+}
+
+/// What is wrong with the signal that warns launch.sh before its time is up.
+fn signal_problem(launch: &Directives, settings: &Settings, origin: String) -> Option<Problem> {
+    let requested = launch.get(OptionName::Signal)?;
+    let name = requested.split('@').next().unwrap_or_default();
+    let may_requeue = launch.is_set(OptionName::Requeue) && settings.max_requeues() > 0;
+    match name {
+        "B:TERM" | "B:15" if may_requeue => Some(Problem::SignalWithRequeue { requested, origin }),
+        "B:USR1" | "B:USR2" | "B:TERM" | "B:INT" | "B:2" | "B:10" | "B:12" | "B:15" => None,
+        _ => Some(Problem::Signal { requested, origin }),
     }
 }
 

@@ -389,6 +389,17 @@ pub enum Problem {
         /// Where it was given.
         origin: String,
     },
+    /// The launch job is warned by the signal of a cancel, and would not requeue itself.
+    #[error(
+        "launch.sh asks for requeue and for the signal {requested} ({origin}), which scancel sends, too: a job that was \
+         cancelled does not requeue itself; write B:USR1, as in B:USR1@30"
+    )]
+    SignalWithRequeue {
+        /// What was asked for.
+        requested: String,
+        /// Where it was given.
+        origin: String,
+    },
     /// The recipe asks for what the release of its client's tool does not know.
     #[error("the recipe asks for {key}, which {tool} does not know: it came with {first}")]
     ClientRelease {
