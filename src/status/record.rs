@@ -266,8 +266,17 @@ fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
         restarts: word("Requeue", "Restarts").and_then(|text| text.parse().ok()),
         output: line("StdOut").and_then(some).map(Utf8PathBuf::from),
         waits_for: word("JobState", "Dependency").map_or_else(Vec::new, jobs_of_dependency),
-        script: line("Command").and_then(some).map(Utf8PathBuf::from),
+        script: script(
+            line("Command").unwrap_or_default(),
+            line("WorkDir").unwrap_or_default(),
+        ),
     })
+}
+
+/// A job's script, which sbatch may have been given by its path from the folder of the job.
+fn script(path: &str, folder: &str) -> Option<Utf8PathBuf> {
+    let folder = some(folder).map(Utf8PathBuf::from).unwrap_or_default();
+    some(path).map(|path| folder.join(path))
 }
 
 fn job_id(text: &str) -> Result<JobId, String> {
@@ -275,7 +284,7 @@ fn job_id(text: &str) -> Result<JobId, String> {
 }
 
 /// The fields that squeue is asked for. It cuts a value at the field's width.
-const SQUEUE_FIELDS: [(&str, usize); 14] = [
+const SQUEUE_FIELDS: [(&str, usize); 15] = [
     ("JobID", 20),
     ("ArrayJobID", 20),
     ("ArrayTaskID", 256),
@@ -290,6 +299,7 @@ const SQUEUE_FIELDS: [(&str, usize); 14] = [
     ("Reason", 256),
     ("Dependency", 1024),
     ("Command", 4096),
+    ("WorkDir", 4096),
 ];
 
 /// The value of squeue's `--Format`: each field with its width, and `|` behind it.
@@ -318,7 +328,8 @@ fn of_squeue_row(row: &[&str]) -> Result<JobRecord, String> {
         nodes,
         reason,
         dependency,
-        script,
+        command,
+        folder,
         ..,
     ] = row
     else {
@@ -341,7 +352,7 @@ fn of_squeue_row(row: &[&str]) -> Result<JobRecord, String> {
         restarts: restarts.parse().ok(),
         output: None,
         waits_for: jobs_of_dependency(dependency),
-        script: some(script).map(Utf8PathBuf::from),
+        script: script(command, folder),
     })
 }
 
@@ -432,7 +443,8 @@ JobId=4001 ArrayJobId=4001 ArrayTaskId=2-4%1 ArrayTaskThrottle=1 JobName=wrap
    SubmitTime=1795506684 EligibleTime=Unknown
    StartTime=Unknown EndTime=Unknown Deadline=N/A
    NodeList=(null)
-   Command=/home/a user/bench/launch.sh
+   Command=bench/launch.sh
+   WorkDir=/home/a user
 
 JobId=4004 ArrayJobId=4001 ArrayTaskId=1 ArrayTaskThrottle=1 JobName=wrap
    JobState=RUNNING Reason=None Dependency=(null)
@@ -444,8 +456,8 @@ JobId=4004 ArrayJobId=4001 ArrayTaskId=1 ArrayTaskThrottle=1 JobName=wrap
 
     const SQUEUE: &str = "\
 CLUSTER: lab
-4001 |4001 |2-4%1 |PENDING |0   |0 |1795506684 |N/A        |N/A        |1:00:00   |      |JobArrayTaskLimit |afterok:3999_*(failed),after:4000+5(unfulfilled) |/home/a user/bench/launch.sh |
-4003 |4003 |N/A   |FAILED  |768 |0 |1795506684 |1795506685 |1795506686 |UNLIMITED |node2 |NonZeroExitCode   |(null) |(null) |
+4001 |4001 |2-4%1 |PENDING |0   |0 |1795506684 |N/A        |N/A        |1:00:00   |      |JobArrayTaskLimit |afterok:3999_*(failed),after:4000+5(unfulfilled) |bench/launch.sh |/home/a user |
+4003 |4003 |N/A   |FAILED  |768 |0 |1795506684 |1795506685 |1795506686 |UNLIMITED |node2 |NonZeroExitCode   |(null) |(null) |/home/a user |
 ";
 
     const SACCT: &str = "\
@@ -479,6 +491,20 @@ CLUSTER: lab
         assert_eq!(record.waits_for, jobs);
         let script = record.script.as_deref();
         assert_eq!(script, Some("/home/a user/bench/launch.sh".into()));
+    }
+
+    /// What sbatch was given holds where it says all, and where nothing says from which folder.
+    #[test]
+    fn a_script_by_its_path() {
+        for (command, folder, path) in [
+            ("../b/launch.sh", "/home/a", Some("/home/a/../b/launch.sh")),
+            ("/b/launch.sh", "/home/a", Some("/b/launch.sh")),
+            ("launch.sh", "(null)", Some("launch.sh")),
+            ("(null)", "/home/a", None),
+        ] {
+            let script = script(command, folder);
+            assert_eq!(script.as_deref(), path.map(Into::into), "{command}");
+        }
     }
 
     #[test]
@@ -583,7 +609,7 @@ CLUSTER: lab
             ),
             (
                 of_squeue("7|7|N/A|RUNNING\n"),
-                "a row has 4 fields in place of 14",
+                "a row has 4 fields in place of 15",
             ),
             (
                 of_sacct("7|7|RUNNING\n"),
