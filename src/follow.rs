@@ -338,9 +338,10 @@ impl Follower {
         }
         let earlier_job = self.poll_earlier_jobs(polled.iter().any(TaskProgress::has_started))?;
         let any_is_known = polled.iter().any(TaskProgress::is_known);
-        let outcomes = (self.tasks.iter().zip(&polled))
-            .filter(|(_, progress)| progress.is_known() || !any_is_known)
-            .map(|(task, progress)| {
+        let manifests: Vec<_> = polled.iter().map(|own| own.manifest.as_ref()).collect();
+        let outcomes = (self.tasks.iter().zip(&polled).enumerate())
+            .filter(|(_, (_, progress))| progress.is_known() || !any_is_known)
+            .map(|(number, (task, progress))| {
                 let manifest = progress.manifest.as_ref();
                 let outcome = outcome::of(
                     &progress.status,
@@ -349,14 +350,17 @@ impl Follower {
                     &task.files,
                 );
                 let outcome = outcome?.with_what_is_there(manifest, &progress.points, &task.files);
+                let is_turn = matches!(task.part, Some(Part::Turn(_)));
+                let outcome =
+                    if is_turn && outcome::never_ran(outcome.exit_code, &manifests, number) {
+                        LaunchOutcome::new(None, "it did not run")
+                    } else {
+                        outcome
+                    };
                 Some((task.part, outcome))
             });
         let outcome = outcomes.collect::<Option<Vec<_>>>().map(outcome::of_tasks);
-        let manifests = || {
-            polled
-                .iter()
-                .filter_map(|progress| progress.manifest.as_ref())
-        };
+        let manifests = || manifests.iter().copied().flatten();
         let mut runs: Vec<_> = RunId::parse(&self.launch.in_file_names())
             .into_iter()
             .collect();

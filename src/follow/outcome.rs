@@ -196,6 +196,21 @@ pub(super) fn of(
     })
 }
 
+/// Whether a turn without a manifest never ran, of a job that ended by itself with this code. What is missing ends the job
+/// at the turn behind those that ran, which may then have no manifest, and no other one says the code.
+pub(super) fn never_ran(code: Option<u32>, manifests: &[Option<&Manifest>], turn: usize) -> bool {
+    let has = |turn: usize| manifests.get(turn).is_some_and(Option::is_some);
+    let any_has = |mut turns: std::ops::Range<usize>| turns.any(has);
+    let is_ended = code.is_some_and(|code| code != 0);
+    if !is_ended || has(turn) || !any_has(0..manifests.len()) {
+        return false;
+    }
+    let mut said = manifests.iter().flatten();
+    let is_said = said.any(|manifest| manifest.exit_code == code);
+    let is_next = (turn == 0 || has(turn - 1)) && !any_has(turn..manifests.len());
+    is_said || !is_next
+}
+
 /// The end of all parts of a launch, from those that each came to; of a job alone, its
 /// own.
 pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> LaunchOutcome {
@@ -584,6 +599,29 @@ mod tests {
         assert_eq!(tasks, own);
         let task = of_tasks(vec![(Some(Part::Task(1)), own)]);
         assert_eq!(task.to_string(), "task 1: launch ended with 3: died");
+    }
+
+    /// The job's code is that of one of its turns.
+    #[test]
+    fn turns_that_never_ran() {
+        let [finished, missing, died] = [0, 2, 3].map(|code| saying(Some(code)));
+        let [finished, missing, died] = [&finished, &missing, &died].map(Some);
+        for (code, manifests, never) in [
+            (2, vec![missing, None, None], vec![1, 2]),
+            // The second failed before it could write one.
+            (2, vec![finished, None, None], vec![2]),
+            (2, vec![None, None], vec![]),
+            // A variant whose server ended is left out.
+            (3, vec![died, finished, None, finished], vec![2]),
+            (0, vec![finished, None], vec![]),
+        ] {
+            let turns = 0..manifests.len();
+            let found: Vec<_> = turns
+                .filter(|turn| never_ran(Some(code), &manifests, *turn))
+                .collect();
+            assert_eq!(found, never, "{code}");
+        }
+        assert!(!never_ran(None, &[finished, None], 1), "Slurm ended it");
     }
 
     #[test]
