@@ -1,5 +1,7 @@
 //! What launch.sh says of its run in `results/run_<job id>.json`.
 
+use std::collections::HashMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -54,7 +56,7 @@ pub struct Manifest {
     /// The recipe's name.
     #[serde(deserialize_with = "lenient")]
     pub recipe: Option<String>,
-    /// The node.
+    /// The node; of a job that was requeued, those of all its runs.
     #[serde(deserialize_with = "lenient")]
     pub node: Option<String>,
     /// GPUs that the server used, or each of several.
@@ -101,7 +103,7 @@ pub struct Manifest {
     /// The release of this crate that rendered the script.
     #[serde(deserialize_with = "lenient", skip_serializing)]
     pub crate_version: Option<String>,
-    /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`.
+    /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`. Of a job that was requeued, its first run.
     #[serde(deserialize_with = "lenient")]
     pub start: Option<String>,
     /// When it ended; none while it runs, and when it was killed.
@@ -259,6 +261,38 @@ impl Manifest {
 
     pub(crate) fn parse(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
+    }
+
+    /// With what earlier runs of a requeued job say, the latest first: when it began, on which nodes it ran, and the figures of
+    /// points that were measured then. How it ended, this run says.
+    pub(crate) fn with_earlier(mut self, earlier: &[Self]) -> Self {
+        let Some(first) = earlier.last() else {
+            return self;
+        };
+        self.start = first.start.clone().or(self.start);
+        let mut nodes: Vec<&str> = Vec::new();
+        for run in earlier.iter().rev().chain([&self]) {
+            nodes.extend(run.node.as_deref().filter(|node| !nodes.contains(node)));
+        }
+        self.node = (!nodes.is_empty()).then(|| nodes.join(","));
+        for run in earlier {
+            if run.fingerprint != self.fingerprint {
+                continue;
+            }
+            let rows = run.points.iter().map(|row| (row.folder.as_str(), row));
+            let rows: HashMap<_, _> = rows.collect();
+            for own in &mut self.points {
+                let row = rows.get(own.folder.as_str());
+                let is_same = |row: &&&PointRow| row.status == own.status && row.seconds.is_some();
+                if own.seconds.is_none()
+                    && own.status == "finished"
+                    && let Some(row) = row.filter(is_same)
+                {
+                    own.clone_from(row);
+                }
+            }
+        }
+        self
     }
 
     /// How the run ended, unless it succeeded; a run that goes on is not told from

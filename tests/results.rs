@@ -1176,3 +1176,72 @@ fn jobs_of_one_number_keep_their_own_manifests() {
     assert_eq!(told, expected);
     assert_eq!(run.means().points().len(), 2, "another fingerprint");
 }
+
+/// Of a job that was requeued, the last run's manifest says how it ended, and earlier ones what they measured.
+#[test]
+fn a_requeued_job_has_what_its_earlier_runs_say() {
+    let point = |load: u32| format!("llama_4_{load}_chat_128_128_7");
+    let row = |load: u32, figures: [&str; 2]| {
+        let [seconds, hits] = figures;
+        format!(
+            r#"{{"folder": "{}", "status": "finished", "detail": "", "seconds": {seconds},
+                "prefix_cache_queries": {hits}, "prefix_cache_hits": {hits}}}"#,
+            point(load)
+        )
+    };
+    let run = |restart: u32, print: &str, rows: &[String]| {
+        format!(
+            r#"{{"restart": {restart}, "fingerprint": "{print}", "node": "node{restart}", "exit_code": {restart},
+                "start": "2026-11-24T0{restart}:33:58+0000", "points": [{}]}}"#,
+            rows.join(", ")
+        )
+    };
+    let none = ["null", "null"];
+    let results = Results::new()
+        // Of an older job with the same number.
+        .put(
+            "",
+            "run_7.json.earlier-1",
+            run(5, "a", &[row(8, ["1", "9"])]),
+        )
+        .put(
+            "",
+            "run_7.json.earlier-9",
+            run(0, "other", &[row(4, ["3", "0"])]),
+        )
+        .put(
+            "",
+            "run_7.json.earlier-10",
+            run(1, "a", &[row(8, ["4", "0"])]),
+        )
+        .put("", "run_7.json.earlier-x", "no number")
+        .put("", "run_7.json.earlier-11", "{")
+        .put("", "run_7.json", run(2, "a", &[row(8, none), row(4, none)]))
+        .put("", "run_70.json", run(0, "a", &[]))
+        .put(&point(8), JSON, real("0.0.10", JSON))
+        .put(&point(4), JSON, real("0.0.10", JSON));
+    let read = results.read();
+    let [job, other] = read.manifests() else {
+        panic!("{read:?}");
+    };
+    assert_eq!(job.node.as_deref(), Some("node0,node1,node2"));
+    assert_eq!(job.start.as_deref(), Some("2026-11-24T00:33:58+0000"));
+    assert_eq!((job.exit_code, job.restart), (Some(2), Some(2)));
+    assert_eq!(other.node.as_deref(), Some("node0"));
+    let shares = read
+        .points()
+        .iter()
+        .map(|point| (point.concurrency(), point.cached_share()));
+    let expected = [(Some(4), None), (Some(8), Some(0.0))];
+    assert_eq!(
+        Vec::from_iter(shares),
+        expected,
+        "another fingerprint tells nothing"
+    );
+    let problems = results.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0].starts_with("run_7.json.earlier-11: is no manifest of launch.sh"),
+        "{problems:?}"
+    );
+}

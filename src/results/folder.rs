@@ -1,5 +1,6 @@
 //! Where in a folder results are.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -26,6 +27,9 @@ use crate::manifest::Manifest;
 /// How far below the results folder a point's files may be. GenAI-Perf and a folder
 /// for each job make three.
 const MAX_DEPTH: usize = 6;
+
+/// Of a job that was requeued, so many runs are read.
+const MAX_RUNS: usize = 20;
 
 /// How many requests all points keep, which take about a GB: an image can leave any number of
 /// results in a point.
@@ -212,15 +216,58 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
             let Some(run) = run_of_manifest(path).filter(|run| (self.wanted)(Some(run))) else {
                 continue;
             };
-            match Manifest::read(path) {
-                Ok(manifest) => self.found.manifests.push(Manifest {
-                    job_id: Some(run),
-                    folder: path.parent().map(Utf8Path::to_owned).unwrap_or_default(),
-                    ..manifest
-                }),
-                Err(why) => self.add_problem(path, why.to_string()),
-            }
+            let Some(manifest) = self.read_manifest(path) else {
+                continue;
+            };
+            let earlier = self.read_earlier_runs(path, &manifest, files);
+            self.found.manifests.push(Manifest {
+                job_id: Some(run),
+                folder: path.parent().map(Utf8Path::to_owned).unwrap_or_default(),
+                ..manifest.with_earlier(&earlier)
+            });
         }
+    }
+
+    fn read_manifest(&mut self, path: &Utf8Path) -> Option<Manifest> {
+        let manifest = Manifest::read(path);
+        manifest
+            .map_err(|why| self.add_problem(path, why.to_string()))
+            .ok()
+    }
+
+    /// What launch.sh set aside when its job was requeued, the latest first. Where Slurm counts its jobs from 1 again, an older
+    /// job's may lie there, too: it was not requeued less often than the run behind it.
+    fn read_earlier_runs(
+        &mut self,
+        last: &Utf8Path,
+        manifest: &Manifest,
+        files: &[Utf8PathBuf],
+    ) -> Vec<Manifest> {
+        let start = format!("{last}.earlier-");
+        let from = files.partition_point(|file| file.as_str() < start.as_str());
+        let numbers = files[from..].iter().map_while(|file| {
+            let number = file.as_str().strip_prefix(&start)?;
+            Some((number.parse::<u32>().ok(), file))
+        });
+        let mut numbered: Vec<_> = numbers.filter(|(number, _)| number.is_some()).collect();
+        numbered.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        let mut restart = manifest.restart.unwrap_or_default();
+        let mut earlier = Vec::new();
+        for (_, path) in numbered.into_iter().take(MAX_RUNS) {
+            if restart == 0 {
+                break;
+            }
+            let Some(run) = self.read_manifest(path) else {
+                continue;
+            };
+            let own = run.restart.unwrap_or_default();
+            if own >= restart {
+                break;
+            }
+            restart = own;
+            earlier.push(run);
+        }
+        earlier
     }
 
     fn add_problem(&mut self, path: impl Into<Utf8PathBuf>, message: impl Into<String>) {
