@@ -63,6 +63,7 @@ pub use self::comparison::{Change, Comparison, NotCompared, Superseded};
 pub use self::differences::Difference;
 pub use self::energy::{Energy, EnergySource, NoEnergy, Throttle};
 pub use self::failed_search::FailedSearch;
+use self::folder::Wanted;
 pub use self::gate::{Gate, GateOutcome, Gated, GatedChange};
 pub use self::group::{Group, Limits, Verdict};
 pub(crate) use self::group::{pareto_front, use_case_in_words};
@@ -145,11 +146,12 @@ impl Run {
     /// When the folder itself cannot be read. What cannot be read inside it is in
     /// [`problems`](Self::problems).
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, ReadError> {
-        Self::read_where(path.as_ref(), |_| true)
+        Self::read_wanted(path.as_ref(), Wanted::All)
     }
 
-    /// Reads the points that these jobs finished; an array's are those of its tasks,
-    /// too.
+    /// Reads the points of these jobs; an array's are those of its tasks, too. They are those that the jobs finished, and
+    /// those of earlier jobs that they resumed: their manifests list them as finished. The earlier jobs' manifests are
+    /// among the [manifests](Self::manifests), too.
     ///
     /// A point whose folder does not name its job is left out. A [`Comparison`] says of each point of these jobs
     /// whether it is compared, and a [`Gate`] cannot tell where one is not ([`Superseded::is_open`]).
@@ -172,15 +174,14 @@ impl Run {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
-        let run = Self::read_where(path.as_ref(), |run| is_of(jobs, run))?;
+        let run = Self::read_wanted(path.as_ref(), Wanted::Of(jobs))?;
         Ok(Self {
             names_jobs: true,
             ..run
         })
     }
 
-    /// Reads the points that these jobs did not finish: what
-    /// [`read_jobs`](Self::read_jobs) leaves out.
+    /// Reads the points of all other jobs: what [`read_jobs`](Self::read_jobs) leaves out.
     ///
     /// # Errors
     ///
@@ -203,14 +204,11 @@ impl Run {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read_other_jobs(path: impl AsRef<Utf8Path>, jobs: &[RunId]) -> Result<Self, ReadError> {
-        Self::read_where(path.as_ref(), |run| !is_of(jobs, run))
+        Self::read_wanted(path.as_ref(), Wanted::NotOf(jobs))
     }
 
-    fn read_where(
-        path: &Utf8Path,
-        wanted: impl Fn(Option<&RunId>) -> bool,
-    ) -> Result<Self, ReadError> {
-        let mut found = folder::read(path, &wanted).map_err(|source| ReadError {
+    fn read_wanted(path: &Utf8Path, wanted: Wanted<'_>) -> Result<Self, ReadError> {
+        let mut found = folder::read(path, wanted).map_err(|source| ReadError {
             path: path.to_owned(),
             source,
         })?;
@@ -323,6 +321,37 @@ impl Run {
         }
     }
 
+    /// The points that these jobs did not measure, without their manifests. So a job can be compared with one that it resumed,
+    /// and whose points it has, too.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # for name in ["llama_4_25_chat_128_128_4711", "llama_4_50_chat_128_128_4712"] {
+    /// #     std::fs::create_dir(results.join(name))?;
+    /// #     let file = "profile_export_genai_perf.json";
+    /// #     std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # }
+    /// # let row = r#"{"folder": "llama_4_25_chat_128_128_4711", "status": "finished", "detail": ""}"#;
+    /// # std::fs::write(results.join("run_4712.json"), format!(r#"{{"points": [{row}]}}"#))?;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read_jobs(results, &["4712".parse()?])?; // which resumed job 4711
+    /// assert_eq!(run.points().len(), 2);
+    /// assert_eq!(run.without_jobs(&["4711".parse()?]).points().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn without_jobs(&self, jobs: &[RunId]) -> Self {
+        let is_other =
+            |run: Option<&RunId>| !run.is_some_and(|run| jobs.iter().any(|job| job.includes(run)));
+        let mut rest = self.clone();
+        rest.points.retain(|point| is_other(point.run()));
+        rest.manifests
+            .retain(|manifest| is_other(manifest.job_id.as_ref()));
+        rest
+    }
+
     /// What the jobs' own manifests, `run_<job id>.json`, say of them, by job. Results
     /// of other programs have none.
     #[must_use]
@@ -355,11 +384,6 @@ impl Run {
     pub fn problems(&self) -> &[ReadProblem] {
         &self.problems
     }
-}
-
-/// Whether a point is of one of these jobs.
-fn is_of(jobs: &[RunId], run: Option<&RunId>) -> bool {
-    run.is_some_and(|run| jobs.iter().any(|job| job.includes(run)))
 }
 
 type Order<'a> = (

@@ -589,6 +589,64 @@ fn a_job_is_compared_with_all_others() {
     );
 }
 
+/// What a job went on from is its own, too, and says who measured it.
+#[test]
+fn a_job_has_the_points_that_it_resumed() {
+    let results = Results::new();
+    let folder = results.path().as_str();
+    let point = |name: &str| format!("llama-3-70b-instruct_{name}");
+    let manifest = |job: u32, points: &[(&str, &str)]| {
+        let rows = points.iter().map(|(name, status)| {
+            let name = point(name);
+            format!(r#"{{"folder": "{name}", "status": "{status}", "detail": ""}}"#)
+        });
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        let text = format!(
+            r#"{{"recipe": "mine", "fingerprint": "a", "node": "node{job}", "exit_code": 0, "points": [{rows}]}}"#
+        );
+        fs::write(results.path().join(format!("run_{job}.json")), text).unwrap();
+    };
+    let one = ("4_1_chat_128_128_4711", "finished");
+    manifest(4711, &[one]);
+    // It measured nothing itself.
+    let not_finished = ("4_1_summarization_128_512_4711", "not run");
+    manifest(4713, &[one, not_finished]);
+    let text = stdout(&[folder, "--job", "4713"]);
+    assert!(text.contains("3.63  4711\n"), "{text}");
+    assert!(!text.contains("summarization"), "{text}");
+    assert!(
+        text.contains("\njob 4711: mine, node node4711")
+            && text.contains("\njob 4713: mine, node node4713"),
+        "{text}"
+    );
+    let text = stdout(&[folder, "--job", "4713", "--against", "4712"]);
+    assert!(text.contains("4712 -> 4711\n"), "{text}");
+    // Nothing is compared with itself.
+    let text = stdout(&[folder, "--against", "4713"]);
+    assert!(text.contains("4711 -> 4712\n"), "{text}");
+    let nothing = "measured nothing itself, so there is nothing to compare";
+    refused(&[folder, "--job", "4713", "--against", "4711"], nothing);
+    refused(&[folder, "--job", "4711", "--against", "4713"], nothing);
+    // It measured one point, and went on from another.
+    manifest(
+        4712,
+        &[
+            ("4_1_chat_128_128_4712", "finished"),
+            ("4_25_chat_128_128_4711", "finished"),
+        ],
+    );
+    let text = stdout(&[folder, "--job", "4712"]);
+    assert!(
+        text.contains("  4712\n") && text.contains("  4711\n"),
+        "{text}"
+    );
+    let text = stdout(&[folder, "--job", "4712", "--against", "4711"]);
+    assert!(
+        text.contains("4711 -> 4712\n") && !text.contains("4711 -> 4711"),
+        "{text}"
+    );
+}
+
 /// A point of which a JSON file says only this.
 fn point_of(results: &Utf8Path, name: &str, metrics: &str) {
     let folder = results.join(name);

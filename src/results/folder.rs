@@ -1,7 +1,7 @@
 //! Where in a folder results are.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -44,10 +44,41 @@ pub(super) struct Found {
     pub(super) problems: Vec<ReadProblem>,
 }
 
-/// Reads the points below `root` whose jobs are wanted.
-pub(super) fn read(root: &Utf8Path, wanted: &impl Fn(Option<&RunId>) -> bool) -> io::Result<Found> {
+/// Which points are read. Those of jobs are those that they finished, and those of earlier jobs that their manifests list as
+/// finished, since they went on from there.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'j> {
+    All,
+    Of(&'j [RunId]),
+    NotOf(&'j [RunId]),
+}
+
+impl Wanted<'_> {
+    /// Whether a job is one of those that are named.
+    fn names(self, run: Option<&RunId>) -> bool {
+        match self {
+            Self::All => false,
+            Self::Of(jobs) | Self::NotOf(jobs) => {
+                run.is_some_and(|run| jobs.iter().any(|job| job.includes(run)))
+            }
+        }
+    }
+
+    /// Whether what is theirs is read, or what is not.
+    const fn has(self, is_theirs: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(_) => is_theirs,
+            Self::NotOf(_) => !is_theirs,
+        }
+    }
+}
+
+/// Reads the points below `root` that are wanted.
+pub(super) fn read(root: &Utf8Path, wanted: Wanted<'_>) -> io::Result<Found> {
     let mut search = Search {
         wanted,
+        resumed: HashSet::new(),
         places: Vec::new(),
         found: Found::default(),
     };
@@ -110,13 +141,15 @@ impl Place {
     }
 }
 
-struct Search<'w, W> {
-    wanted: &'w W,
+struct Search<'j> {
+    wanted: Wanted<'j>,
+    /// Folders of points that the jobs which are named took over from earlier ones.
+    resumed: HashSet<Utf8PathBuf>,
     places: Vec<Place>,
     found: Found,
 }
 
-impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
+impl Search<'_> {
     /// Notes the points in `folder`, which lies in the folder of the point `named`.
     fn visit(
         &mut self,
@@ -149,14 +182,19 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         // As texts: paths would be taken apart for each comparison.
         files.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
         folders.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
-        let is_wanted = (self.wanted)(named.map(|(_, name)| name.run()));
+        let is_theirs = self.wanted.names(named.map(|(_, name)| name.run()))
+            || named.is_some_and(|(point, _)| self.resumed.contains(*point));
+        let is_wanted = self.wanted.has(is_theirs);
         if is_wanted {
             self.add_places(folder, named, &files);
         }
         if named.is_none() {
-            self.read_manifests(&files);
+            let earlier = self.read_manifests(&files);
             let telemetry = files.iter().filter_map(|file| TelemetryFile::named(file));
-            let is_wanted = |file: &TelemetryFile| (self.wanted)(Some(&file.run));
+            let wanted = self.wanted;
+            let is_wanted = |file: &TelemetryFile| {
+                wanted.has(wanted.names(Some(&file.run))) || earlier.contains(&file.run)
+            };
             self.found.telemetry.extend(telemetry.filter(is_wanted));
         }
         // AIPerf with a warm-up writes each phase's results beside those of the run.
@@ -211,21 +249,46 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
     }
 
-    fn read_manifests(&mut self, files: &[Utf8PathBuf]) {
-        for path in files {
-            let Some(run) = run_of_manifest(path).filter(|run| (self.wanted)(Some(run))) else {
-                continue;
-            };
-            let Some(manifest) = self.read_manifest(path) else {
-                continue;
-            };
-            let earlier = self.read_earlier_runs(path, &manifest, files);
-            self.found.manifests.push(Manifest {
-                job_id: Some(run),
-                folder: path.parent().map(Utf8Path::to_owned).unwrap_or_default(),
-                ..manifest.with_earlier(&earlier)
-            });
+    /// Reads the manifests among `files`. Returns the earlier jobs that measured points of those that are named.
+    fn read_manifests(&mut self, files: &[Utf8PathBuf]) -> HashSet<RunId> {
+        let wanted = self.wanted;
+        let mut earlier = HashSet::new();
+        let manifests = files
+            .iter()
+            .filter_map(|path| Some((path, run_of_manifest(path)?)));
+        let (named, others): (Vec<_>, Vec<_>) =
+            manifests.partition(|(_, run)| wanted.names(Some(run)));
+        for (path, run) in named {
+            let manifest = self.read_job(path, run, files);
+            for (point, run) in manifest.iter().flat_map(resumed) {
+                self.resumed.insert(point);
+                earlier.insert(run);
+            }
+            self.found
+                .manifests
+                .extend(manifest.filter(|_| wanted.has(true)));
         }
+        if !wanted.has(true) {
+            earlier.clear();
+        }
+        for (path, run) in others {
+            if wanted.has(false) || earlier.contains(&run) {
+                let manifest = self.read_job(path, run, files);
+                self.found.manifests.extend(manifest);
+            }
+        }
+        earlier
+    }
+
+    /// What all runs of a job say of it.
+    fn read_job(&mut self, path: &Utf8Path, run: RunId, files: &[Utf8PathBuf]) -> Option<Manifest> {
+        let manifest = self.read_manifest(path)?;
+        let earlier = self.read_earlier_runs(path, &manifest, files);
+        Some(Manifest {
+            job_id: Some(run),
+            folder: path.parent().map(Utf8Path::to_owned).unwrap_or_default(),
+            ..manifest.with_earlier(&earlier)
+        })
     }
 
     fn read_manifest(&mut self, path: &Utf8Path) -> Option<Manifest> {
@@ -316,6 +379,19 @@ impl<W: Fn(Option<&RunId>) -> bool> Search<'_, W> {
         }
         self.places.extend(results.into_values());
     }
+}
+
+/// The points of earlier jobs that a job has as its own, as folders, with the jobs that measured them.
+fn resumed(manifest: &Manifest) -> impl Iterator<Item = (Utf8PathBuf, RunId)> {
+    let finished = manifest
+        .points
+        .iter()
+        .filter(|row| row.status == "finished");
+    finished.filter_map(|row| {
+        let name = PointName::parse(&row.folder)?;
+        let is_own = manifest.job_id.as_ref() == Some(name.run());
+        (!is_own).then(|| (manifest.folder.join(&row.folder), name.run().clone()))
+    })
 }
 
 /// The run whose manifest has this name.
@@ -586,7 +662,8 @@ mod tests {
     fn requests_have_a_bound_in_all() {
         let search = |root: &str| {
             let mut search = Search {
-                wanted: &|_: Option<&RunId>| true,
+                wanted: Wanted::All,
+                resumed: HashSet::new(),
                 places: Vec::new(),
                 found: Found::default(),
             };

@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["results_dir", "job", "against"])]
     demo: bool,
 
-    /// Only points that these jobs finished; an array's number stands for all its tasks
+    /// Only points of these jobs: those that they finished, and those of earlier jobs that they went on from; an
+    /// array's number stands for all its tasks
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
 
@@ -491,7 +492,18 @@ fn read_both(
         return refused(format!("{results} has no results of that job"));
     }
     if !jobs.is_empty() {
-        return Ok((read(results, jobs)?, before));
+        let run = read(results, jobs)?;
+        if is_other_model {
+            return Ok((run, before));
+        }
+        let (own, other) = apart(&run, jobs, &before);
+        let is_empty = own.points().is_empty() || other.points().is_empty();
+        if is_empty && !run.points().is_empty() {
+            return refused(
+                "one of the jobs went on from the other and measured nothing itself, so there is nothing to compare".to_owned(),
+            );
+        }
+        return Ok((own, other));
     }
     let rest = Run::read_other_jobs(results, &job).map_err(input)?;
     if rest.points().is_empty() {
@@ -500,6 +512,14 @@ fn read_both(
         ));
     }
     Ok((rest, before))
+}
+
+/// The two sides, where one job resumed the other, or both the same: no point is compared with itself.
+fn apart(run: &Run, jobs: &[RunId], before: &Run) -> (Run, Run) {
+    let before = before.without_jobs(jobs);
+    let points = before.points().iter();
+    let earlier: Vec<_> = points.filter_map(Point::run).cloned().collect();
+    (run.without_jobs(&earlier), before)
 }
 
 /// Why there is nothing to report, by the manifests where there are some.
