@@ -842,6 +842,13 @@ fn two_variants_of_one_job_are_compared() {
     let same = variants(1.0);
     let equal = said(&[&[same.path().as_str()], &models[..], &gate].concat(), 0);
     assert!(equal.contains("gate: equal"), "{equal}");
+    // One of several models, which the earlier results have as well.
+    let own = ["--model", "llama-local", "--against", same.path().as_str()];
+    let equal = with(&own, 0);
+    assert!(
+        equal.contains("gate: equal") && !equal.contains("only in the "),
+        "{equal}"
+    );
     // The model of one of several results, compared with another folder's.
     let other = [
         folder,

@@ -37,7 +37,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID[,ID]", value_delimiter = ',')]
     job: Vec<RunId>,
 
-    /// Only points of this model, as result folders name it; a variant of the server is MODEL-VARIANT
+    /// Only points of this model, as result folders name it, also of earlier results that have it; a variant of the
+    /// server is MODEL-VARIANT
     #[arg(long, value_name = "MODEL", conflicts_with = "demo")]
     model: Option<String>,
 
@@ -397,6 +398,11 @@ fn sides(folder: &Utf8Path, arguments: &Arguments) -> Result<(Run, Option<Run>),
         None => Ok(run.clone()),
     };
     let Some(other) = &arguments.against_model else {
+        // Earlier results of another model alone are compared with it all the same.
+        let before = before.map(|before| match &arguments.model {
+            Some(model) if before.models().contains(&model.as_str()) => before.of_model(model),
+            _ => before,
+        });
         return Ok((own()?, before));
     };
     let Some(before) = before else {
