@@ -1234,7 +1234,7 @@ fn a_requeued_job_has_what_its_earlier_runs_say() {
         .map(|point| (point.concurrency(), point.cached_share()));
     let expected = [(Some(4), None), (Some(8), Some(0.0))];
     assert_eq!(
-        Vec::from_iter(shares),
+        shares.collect::<Vec<_>>(),
         expected,
         "another fingerprint tells nothing"
     );
