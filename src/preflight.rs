@@ -28,6 +28,7 @@ use crate::plan::Plan;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
 
+mod access;
 mod ask;
 mod fetched;
 mod fix;

@@ -1183,6 +1183,82 @@ fn what_sbatch_takes_stands_in_nobody_s_way() {
     );
 }
 
+/// Where Slurm does not enforce a partition's limits, sbatch takes a job that its partition does not let in.
+#[test]
+fn a_partition_that_lets_an_account_or_a_qos_not_in() {
+    let home = Home::new();
+    home.script("sbatch", "echo 'sbatch: Job 7 to start at now' >&2");
+    home.script(
+        "sinfo",
+        "for name in all some few; do echo \"$name|up|infinite|idle|2|gpu:8\"; done",
+    );
+    home.script(
+        "scontrol",
+        "[ \"$*\" = '--all --oneliner show partition' ] || exit 1\n\
+         echo 'PartitionName=all AllowGroups=ALL AllowAccounts=ALL AllowQos=ALL Default=NO'\n\
+         echo 'PartitionName=some AllowGroups=ALL AllowAccounts=proj,zzz AllowQos=vip Default=NO'\n\
+         echo 'PartitionName=few AllowGroups=ALL DenyAccounts=proj DenyQos=normal Default=NO'",
+    );
+    let scripts = "warning: setup.sh, prepare_models.sh and launch.sh: the partition";
+    let fix = "; name another partition, account or quality of service: sacctmgr show associations";
+    let waits = "the job would wait forever";
+    let is_part = ", unless it is part of one that is let in";
+    for (flags, user, said) in [
+        ("partition=all,account=other,qos=normal", "me", None),
+        ("partition=some,account=PROJ,qos=vip", "me", None),
+        // One of several is enough.
+        ("partition=few:all,account=proj", "me", None),
+        (
+            "partition=some,account=other",
+            "me",
+            Some(format!(
+                "some lets in only the account proj,zzz, so with --account=other {waits}{is_part}{fix}"
+            )),
+        ),
+        (
+            "partition=some,qos=normal",
+            "nobody",
+            Some(format!(
+                "some lets in only the quality of service vip, so with --qos=normal {waits}{fix}"
+            )),
+        ),
+        (
+            "partition=few,account=proj",
+            "me",
+            Some(format!(
+                "few does not let in the account proj, so with --account=proj {waits}{fix}"
+            )),
+        ),
+        (
+            "partition=few,account=other,qos=normal",
+            "me",
+            Some(format!(
+                "few does not let in the quality of service normal, so with --qos=normal {waits}{fix}"
+            )),
+        ),
+        (
+            "partition=few",
+            "me",
+            Some(format!(
+                "few does not let in the account proj, so with your default account proj {waits}{fix}"
+            )),
+        ),
+        ("partition=few", "nobody", None),
+    ] {
+        home.script("sacctmgr", "[ \"$5\" != name=me ] || echo proj");
+        let options: Vec<_> = flags
+            .split(',')
+            .map(|option| option.replace(':', ","))
+            .collect();
+        let options = options.iter().flat_map(|option| ["--sbatch", option]);
+        let (findings, _) = home.findings(&options.collect::<Vec<_>>(), &[("USER", user)]);
+        match said {
+            Some(said) => assert_found(&findings, &format!("{scripts} {said}")),
+            None => assert_not_found(&findings, "wait forever"),
+        }
+    }
+}
+
 /// Nodes of a cloud that are off are not shown, and so are not told from none.
 #[test]
 fn a_cloud_whose_nodes_are_off_lacks_nothing() {

@@ -3,6 +3,7 @@
 //! partition's time limit may be accepted, and then wait forever. Whether it does is
 //! for its quality of service to say, so that is no error.
 
+use super::access::Access;
 use super::ask::Answer;
 use super::fix::{Fix, words};
 use super::{Finding, Preflight, Scripts, Severity, by_scripts, listed};
@@ -10,6 +11,7 @@ use crate::job_options::ScriptKind;
 use crate::recipe::Recipe;
 use crate::shell::shell_word;
 use crate::slurm::{Directives, Gres, OptionName, TimeLimit};
+use crate::status::ASSOCIATIONS;
 
 /// sinfo's fields: partition, availability, time limit, state, number of nodes, GRES.
 const FIELDS: &str = "%P|%a|%l|%T|%D|%G";
@@ -122,6 +124,7 @@ fn of_cluster(
         Ok(None) => return Vec::new(),
         Err(finding) => return vec![finding],
     };
+    let access = Access::ask(preflight, preflight.plan.directives(scripts.first()));
     let mut findings = Vec::new();
     let mut used: Vec<&Partition> = Vec::new();
     let (mut problems, mut unused_gpus) = (Vec::new(), Vec::new());
@@ -141,6 +144,7 @@ fn of_cluster(
         let find = |name: &String| partitions.iter().find(|own| own.name == *name);
         let fits = |own: &Partition| own.time(directives).is_none();
         let has_time = names.iter().filter_map(find).any(fits);
+        own.extend(not_let_in(&access, &names, directives));
         for name in &names {
             match find(name) {
                 Some(partition) => {
@@ -178,6 +182,20 @@ fn of_cluster(
     }));
     findings.extend(unused_gpus);
     findings
+}
+
+/// What keeps a job out of all its partitions, though sbatch may take it.
+fn not_let_in(access: &Access<'_>, names: &[String], directives: &Directives) -> Vec<Problem> {
+    let refusals = names.iter().map(|name| access.refusals(name, directives));
+    let refusals: Vec<_> = refusals.collect();
+    if refusals.iter().any(Vec::is_empty) {
+        return Vec::new();
+    }
+    let problem = |message| {
+        let fix = words("name another partition, account or quality of service: ");
+        Problem::new(message, fix.command(ASSOCIATIONS)).at_most(true)
+    };
+    refusals.into_iter().flatten().map(problem).collect()
 }
 
 /// What is wrong with a job and a partition.

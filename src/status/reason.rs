@@ -31,11 +31,23 @@ const ROWS: &[(&[&str], &str, &str)] = &[
         ASSOCIATIONS,
     ),
     (
+        &["AccountNotAllowed", "QOSNotAllowed"],
+        NOT_LET_IN,
+        "scontrol show partition",
+    ),
+    (
         &["ReservationDeleted"],
         "names a reservation that is gone",
         "scontrol show reservation",
     ),
 ];
+
+/// What is wrong with a job whose reason is a sentence of `part_policy_valid_acct` or `part_policy_valid_qos`, in Slurm's
+/// `partition_mgr.c`, or the word for it. From 20.11 on all of them have [`USES_PARTITION`], for which accounts or qualities of
+/// service are not known, are not allowed, or are denied.
+const NOT_LET_IN: &str =
+    "has an account or a quality of service that its partition does not let in";
+const USES_PARTITION: &str = "use_this_partition";
 
 /// Shows the accounts and qualities of service that a user has.
 pub(crate) const ASSOCIATIONS: &str =
@@ -62,7 +74,9 @@ impl JobRecord {
         let reason = self.reason.as_deref().filter(|_| self.state.is_waiting())?;
         // Behind the word may stand the nodes that are meant.
         let word = reason.split(',').next().unwrap_or_default();
-        let row = ROWS.iter().find(|(words, ..)| words.contains(&word));
+        let row = ROWS.iter().find(|(words, matter, _)| {
+            words.contains(&word) || *matter == NOT_LET_IN && reason.contains(USES_PARTITION)
+        });
         if let Some((_, matter, ask)) = row {
             let (program, rest) = ask.split_once(' ').unwrap_or((ask, ""));
             let ask = match program {
@@ -156,6 +170,19 @@ mod tests {
             ("PartitionTimeLimit", "more time than its partition allows"),
             ("PartitionNodeLimit", "scontrol show partition"),
             ("BadConstraints", "what no node has"),
+            ("QOSNotAllowed", "does not let in"),
+            (
+                "Job's_account_not_permitted_to_use_this_partition_(gpu_allows_a,b_not_root)",
+                "does not let in, and is not likely to start: see scontrol show partition",
+            ),
+            (
+                "Job's_QOS_not_permitted_to_use_this_partition_(gpu_denies_normal_including_normal)",
+                "does not let in",
+            ),
+            (
+                "Job's_account_not_known,_so_it_can't_use_this_partition_(gpu_allows_a)",
+                "does not let in",
+            ),
             ("InvalidQOS", "sacctmgr show associations"),
             ("DependencyNeverSatisfied", "never starts"),
             ("JobHeldUser", "scontrol release 7"),
