@@ -42,6 +42,7 @@ mod nodes;
 mod overrides;
 mod partitions;
 mod readable;
+mod safetensors;
 mod stage;
 mod to_fetch;
 mod tools;
@@ -241,7 +242,7 @@ impl<'a> Preflight<'a> {
         images::absent(self, &path)
     }
 
-    /// True when the model is in the stage path and whole, by launch.sh's own rules, so
+    /// True when the model is in the stage path and whole, by the scripts' own rules, so
     /// that it need not be fetched. False where that cannot be seen.
     ///
     /// ```

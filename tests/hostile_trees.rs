@@ -492,6 +492,38 @@ fn a_node_that_lacks_a_command_says_so() {
     }
 }
 
+/// A shard's length is what its own header promises: that of a model without an index, too. What an
+/// index says of the sum is not asked, since published models have it wrong.
+#[test]
+fn a_shard_is_as_long_as_its_header_promises() {
+    let site = Site::new();
+    put_model(&site.at("model"));
+    let mut recipe = recipe();
+    recipe.model.weights.exclude.clear();
+    recipe.model.weights.source =
+        ModelSource::Path(site.at("model").to_str().unwrap().parse().unwrap());
+    let files = ["config.json", "model.safetensors"].map(|file| file.parse().unwrap());
+    recipe.model.weights.files = files.into();
+    let said = |code, words: &str| {
+        let script = script(ScriptKind::PrepareModels, recipe.clone(), Runtime::Pyxis);
+        let (ended, all) = site.run(&script, &[]);
+        assert_eq!(ended, Some(code), "{all}");
+        assert!(all.contains(words), "no {words:?} in {all}");
+    };
+    let shard = fs::read(site.at("model/model-1.safetensors")).unwrap();
+    let index = r#"{"metadata": {"total_size": 4000}, "weight_map": {"a": "model-1.safetensors"}}"#;
+    site.put(&format!("model/{INDEX}"), index);
+    site.put("model/model.safetensors", &shard);
+    said(0, "nothing to do: the model in");
+    site.put("model/model.safetensors", &shard[..2060]);
+    said(
+        1,
+        "model.safetensors has 2060 bytes, its header promises 2067",
+    );
+    site.put("model/model.safetensors", "data");
+    said(1, "model.safetensors has no safetensors header");
+}
+
 /// A file that another user keeps for himself is not damaged, and nobody fetches it again.
 #[test]
 fn unreadable_is_not_damaged() {

@@ -1172,6 +1172,11 @@ fn a_model_that_is_there_is_not_demanded() {
     fs::remove_file(site.path(last)).unwrap();
     submit().assert(0, &["fails without the model"], &[]);
     site.write(last, "data");
+    let shard = "stage/llama3-70b-instruct_vhf/m.safetensors";
+    let whole = fs::read(site.path(shard)).unwrap();
+    fs::write(site.path(shard), &whole[..whole.len() - 1]).unwrap();
+    submit().assert(0, &["fails without the model"], &[]);
+    fs::write(site.path(shard), whole).unwrap();
     submit().assert(
         0,
         &["launch starts when setup has succeeded; the model is there\n"],
@@ -1198,7 +1203,10 @@ fn put_model(site: &Site) {
         &format!("{model}/model.safetensors.index.json"),
         r#"{"a": "m.safetensors"}"#,
     );
-    site.write(&format!("{model}/m.safetensors"), "data");
+    let header = r#"{"a":{"data_offsets":[0,4]}}"#;
+    let length = char::from(u8::try_from(header.len()).unwrap());
+    let shard = format!("{length}\0\0\0\0\0\0\0{header}data");
+    site.write(&format!("{model}/m.safetensors"), &shard);
     for rank in 0..4 {
         site.write(&format!("{model}/trtllm_engine/rank{rank}.engine"), "data");
     }

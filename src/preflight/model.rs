@@ -1,4 +1,4 @@
-//! Whether the model is complete, by launch.sh's own rules.
+//! Whether the model is complete, by the scripts' own rules.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use super::fix::words;
 use super::to_fetch::Stage;
-use super::{Finding, Preflight, fetched, listed, readable};
+use super::{Finding, Preflight, fetched, listed, readable, safetensors};
 use crate::file;
 use crate::recipe::{ENGINE_LINK, INDEX, Recipe};
 use crate::shell::shell_word;
@@ -54,7 +54,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         stage.findings.push(Finding::error(message, help));
         return;
     }
-    let parts = missing(recipe, &folder);
+    let parts = faults(recipe, &folder);
     let others = others(recipe, &folder);
     let other = |part: &str| {
         let mut others = others.iter();
@@ -62,8 +62,8 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
     };
     let needs = |part: &str| {
         let mut parts = parts.iter();
-        let is_missing = |(name, missing): &(&str, Vec<_>)| *name == part && !missing.is_empty();
-        is_staged && (other(part).is_some() || parts.any(is_missing))
+        let is_at_fault = |(name, fault): &(&str, Option<_>)| *name == part && fault.is_some();
+        is_staged && (other(part).is_some() || parts.any(is_at_fault))
     };
     stage.to_fetch.needs_weights = needs("weights");
     stage.to_fetch.needs_engine = needs("engine");
@@ -75,7 +75,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         stage.findings.push(Finding::error(message, help));
         return;
     }
-    for (part, missing) in parts {
+    for (part, fault) in parts {
         if let Some(other) = other(part) {
             let message = format!(
                 "the model's {part} in {folder}: {other} was fetched there, and the recipe names another"
@@ -85,30 +85,25 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             stage.findings.push(Finding::warning(message, help));
             continue;
         }
-        stage.findings.push(if missing.is_empty() {
-            Finding::ok(format!("the model has its {part}, in {folder}"))
-        } else {
-            Finding::warning(
-                format!(
-                    "the model's {part} in {folder}: {} {} missing",
-                    some(&missing),
-                    if missing.len() == 1 { "is" } else { "are" }
-                ),
+        stage.findings.push(match fault {
+            None => Finding::ok(format!("the model has its {part}, in {folder}")),
+            Some(fault) => Finding::warning(
+                format!("the model's {part} in {folder}: {fault}"),
                 prepare.clone(),
-            )
+            ),
         });
     }
 }
 
-/// True when nothing is missing, and nothing is known to be of another model.
+/// True when nothing is missing or damaged, and nothing is known to be of another model.
 pub(super) fn is_whole(preflight: &Preflight<'_>, stage_path: &Utf8Path) -> bool {
     let recipe = preflight.plan.recipe();
     let folder = stage_path.join(recipe.model.weights.folder());
     // A program that can be given up asks a file system that may not answer.
     preflight.succeeds("test", &["-d", folder.as_str()])
-        && missing(recipe, &folder)
+        && faults(recipe, &folder)
             .iter()
-            .all(|(_, missing)| missing.is_empty())
+            .all(|(_, fault)| fault.is_none())
         && others(recipe, &folder)
             .iter()
             .all(|(_, other)| other.is_none())
@@ -143,30 +138,39 @@ fn others(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Option<String>)
     [("weights", weights), ("engine", engine)]
 }
 
-/// What is missing of the weights, and of the engine where there is one.
-fn missing(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Vec<String>)> {
+/// What is missing of the weights or damaged, and what of the engine where there is one.
+fn faults(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Option<String>)> {
     let Recipe { model, server, .. } = recipe;
-    let files = model
-        .weights
-        .files_to_find(recipe.client.tokenizer.is_some());
-    let weights = missing_files(folder, files);
+    let has_tokenizer = recipe.client.tokenizer.is_some();
+    let files = all_files(folder, model.weights.files_to_find(has_tokenizer));
+    let weights = is_missing(&missing_files(folder, &files)).or_else(|| damage(folder, &files));
     let mut parts = vec![("weights", weights)];
     if model.engine.is_some() {
-        parts.push(("engine", missing_engine(folder, server.total_gpus())));
+        let missing = missing_engine(folder, server.total_gpus());
+        parts.push(("engine", is_missing(&missing)));
     }
     parts
 }
 
-/// What is missing of the files that the recipe names, and of the shards that an index
-/// names, if there is one.
-fn missing_files<'a>(folder: &Utf8Path, files: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut missing: Vec<_> = all_files(folder, files)
-        .into_iter()
+/// Those of the files that are not there, or empty.
+fn missing_files(folder: &Utf8Path, files: &[String]) -> Vec<String> {
+    let mut missing: Vec<_> = files
+        .iter()
         .filter(|file| !is_filled(&folder.join(file)))
+        .cloned()
         .collect();
     missing.sort();
     missing.dedup();
     missing
+}
+
+/// The first of the shards whose length is not what its header promises.
+fn damage(folder: &Utf8Path, files: &[String]) -> Option<String> {
+    let mut shards = files.iter().filter(|file| file.ends_with(".safetensors"));
+    shards.find_map(|shard| {
+        let fault = safetensors::fault(&folder.join(shard))?;
+        Some(format!("{shard} {fault}"))
+    })
 }
 
 /// These files, and the shards that the folder's index names.
@@ -211,6 +215,16 @@ fn indexed_shards(index: &str) -> Vec<&str> {
     shards
 }
 
+/// That these are missing, if there is one.
+fn is_missing(missing: &[String]) -> Option<String> {
+    let verb = match missing.len() {
+        0 => return None,
+        1 => "is",
+        _ => "are",
+    };
+    Some(format!("{} {verb} missing", some(missing)))
+}
+
 fn some(missing: &[String]) -> String {
     let named = &missing[..missing.len().min(MOST_NAMED)];
     match missing.len() - named.len() {
@@ -238,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = Utf8Path::from_path(folder.path()).unwrap();
         let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
-        let missing = || missing_files(folder, ["config.json", INDEX]);
+        let missing = || missing_files(folder, &all_files(folder, ["config.json", INDEX]));
         assert_eq!(missing(), ["config.json", INDEX]);
         write("config.json", "{}");
         write(
@@ -250,6 +264,17 @@ mod tests {
         assert_eq!(missing(), ["model-2.safetensors"]);
         write("model-2.safetensors", "data");
         assert_eq!(missing(), [""; 0]);
+        let damage = || damage(folder, &all_files(folder, ["alone.safetensors"]));
+        let whole = "\u{1c}\0\0\0\0\0\0\0{\"a\":{\"data_offsets\":[0,4]}}data";
+        write("alone.safetensors", whole);
+        write("model-1.safetensors", whole);
+        let said = "model-2.safetensors has no safetensors header";
+        assert_eq!(damage().as_deref(), Some(said));
+        write("model-2.safetensors", whole);
+        assert_eq!(damage(), None);
+        write("alone.safetensors", &whole[..39]);
+        let said = "alone.safetensors has 39 bytes, its header promises 40";
+        assert_eq!(damage().as_deref(), Some(said));
 
         fs::create_dir(folder.join(ENGINE_LINK)).unwrap();
         write("trtllm_engine/rank0.engine", "data");
@@ -288,7 +313,8 @@ mod tests {
             found.sort_unstable();
             found.dedup();
             let files = files.iter().map(String::as_str);
-            proptest::prop_assert_eq!(missing_files(folder, files), found);
+            let files = all_files(folder, files);
+            proptest::prop_assert_eq!(missing_files(folder, &files), found);
         }
     }
 
