@@ -1,9 +1,9 @@
 //! What is right on some clusters, and costs a night or a figure on most.
 
-use crate::container::Image;
+use crate::container::{Image, Registry};
 use crate::job_options::ScriptKind;
-use crate::plain::counted;
-use crate::recipe::Server;
+use crate::plain::{counted, listed};
+use crate::recipe::{ModelSource, Recipe, Server, Tokenizer};
 use crate::slurm::{Directives, OptionName};
 
 use super::Plan;
@@ -34,7 +34,75 @@ impl Plan {
         let images = [&self.recipe.server.image, &self.recipe.client.image];
         let mut moving: Vec<_> = images.into_iter().filter_map(moving_image).collect();
         moving.dedup();
-        notes.into_iter().flatten().chain(moving).collect()
+        let kept = self.kept_variables().into_iter();
+        let kept = kept.map(|(what, remedy)| format!("{what}; {remedy}"));
+        notes
+            .into_iter()
+            .flatten()
+            .chain(kept)
+            .chain(moving)
+            .collect()
+    }
+
+    /// Variables that `--export` keeps from scripts that read them, and what to write in its place.
+    pub(crate) fn kept_variables(&self) -> Vec<(String, &'static str)> {
+        let mut all: Vec<(String, Vec<&str>, Vec<&str>)> = Vec::new();
+        for kind in ScriptKind::ALL {
+            let Some(list) = self.directives(kind).get(OptionName::Export) else {
+                continue;
+            };
+            let passes = |name: &str| list.split(',').any(|own| own == "ALL" || own == name);
+            let mut kept = self.variables_of(kind);
+            kept.retain(|name| !passes(name));
+            let origin =
+                Layers::new(&self.recipe, &self.settings, kind).describe(OptionName::Export);
+            match all.iter_mut().find(|(own, ..)| *own == origin) {
+                _ if kept.is_empty() => {}
+                Some((_, names, scripts)) => {
+                    kept.retain(|name| !names.contains(name));
+                    names.extend(kept);
+                    scripts.push(kind.file_name());
+                }
+                None => all.push((origin, kept, vec![kind.file_name()])),
+            }
+        }
+        let told = |(origin, names, scripts): (String, Vec<&str>, Vec<&str>)| {
+            let (names, scripts) = (listed(&names), listed(&scripts));
+            let what = format!("--export ({origin}) keeps {names} from {scripts}");
+            (what, "write ALL there, or a list that has them")
+        };
+        all.into_iter().map(told).collect()
+    }
+
+    /// The variables that a script reads where it was submitted: places, jobs to go on with, and keys.
+    fn variables_of(&self, kind: ScriptKind) -> Vec<&str> {
+        let Recipe {
+            server,
+            client,
+            model,
+            ..
+        } = &self.recipe;
+        let mut names = vec!["STAGE_PATH"];
+        match kind {
+            ScriptKind::Setup => {
+                let mut images = [&server.image, &client.image].into_iter();
+                let needs_key =
+                    images.any(|image| image.registry().is_some_and(Registry::needs_ngc_key));
+                names.extend(needs_key.then_some("NGC_API_KEY"));
+            }
+            ScriptKind::PrepareModels => match &model.weights.source {
+                ModelSource::Ngc(_) => names.push("NGC_API_KEY"),
+                ModelSource::HuggingFace(_) => names.push("HF_TOKEN"),
+                ModelSource::Path(_) => names.clear(),
+            },
+            ScriptKind::Launch => {
+                names.push("RESUME_JOB_ID");
+                names.extend(server.secrets.iter().map(AsRef::as_ref));
+                let is_on_hub = client.tokenizer.as_ref().is_some_and(Tokenizer::is_on_hub);
+                names.extend(is_on_hub.then_some("HF_TOKEN"));
+            }
+        }
+        names
     }
 
     fn has_whole_nodes(&self) -> bool {

@@ -745,6 +745,16 @@ fn what_a_tool_cannot_send_is_refused() {
             "a ramp of a rate needs arrival = \"constant\"",
         ),
         (
+            "AIPerf 0.13.0",
+            format!("{chat}, duration = 60, ramp = 60"),
+            "its ramp must be shorter than its duration",
+        ),
+        (
+            "AIPerf 0.13.0",
+            format!("{chat}, duration = 60, ramp = 59"),
+            "",
+        ),
+        (
             "AIPerf 0.4.0",
             format!("{rate}, arrival = 'gamma', smoothness = 2"),
             "AIPerf 0.4.0 cannot do arrival = \"gamma\": AIPerf 0.5.0 is the first that can",
@@ -763,6 +773,33 @@ fn what_a_tool_cannot_send_is_refused() {
             "{tool}, {more}: {said}"
         );
     }
+}
+
+/// What a job does not get from the shell that submits it.
+#[test]
+fn variables_that_export_keeps_out() {
+    let notes = |recipe: &Recipe, settings: &str| {
+        let settings = Settings::from_toml(settings).unwrap();
+        let notes = Plan::new(recipe.clone(), settings).unwrap().notes();
+        let is_of_export = |note: &String| note.starts_with("--export ");
+        notes.into_iter().filter(is_of_export).collect::<Vec<_>>()
+    };
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.server.secrets = vec!["LICENSE".parse().unwrap()];
+    assert_eq!(
+        notes(
+            &recipe,
+            "slurm.export = 'NIL'\nslurm.launch.export = 'HOME'"
+        ),
+        [
+            "--export ([slurm] of the settings) keeps STAGE_PATH, NGC_API_KEY and HF_TOKEN from setup.sh and \
+             prepare_models.sh; write ALL there, or a list that has them",
+            "--export ([slurm.launch] of the settings) keeps STAGE_PATH, RESUME_JOB_ID and LICENSE from launch.sh; \
+             write ALL there, or a list that has them",
+        ]
+    );
+    assert!(notes(&recipe, "").is_empty());
+    assert!(notes(&recipe, "slurm.export = 'ALL'").is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Variables that sbatch takes for options. They win over what stands in a script.
+//! Variables that sbatch takes for options, which win over what stands in a script; and those that it keeps from a job.
 
 use super::fix::{command, words};
 use super::{Finding, Preflight, listed};
@@ -45,6 +45,8 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
             "no variable changes the options of the scripts",
         ));
     }
+    let kept = preflight.plan.kept_variables().into_iter();
+    findings.extend(kept.map(|(what, remedy)| Finding::warning(what, words(remedy))));
     findings
 }
 
@@ -189,6 +191,27 @@ mod tests {
             of(slurm, &[("SBATCH_NODES", "4")]),
             note("SBATCH_NODES is set, and no known release of sbatch reads it")
         );
+    }
+
+    #[test]
+    fn variables_that_the_scripts_keep_out() {
+        let kept = |settings: &str| of(settings, &[]).split_off(1);
+        let all = "keeps STAGE_PATH, NGC_API_KEY and RESUME_JOB_ID from setup.sh, prepare_models.sh and launch.sh";
+        let warning = |message: String| vec![(Severity::Warning, message)];
+        assert_eq!(
+            kept("slurm.export = 'NONE'"),
+            warning(format!("--export ([slurm] of the settings) {all}"))
+        );
+        assert_eq!(
+            kept("slurm.launch.export = 'HOME,STAGE_PATH'"),
+            warning(
+                "--export ([slurm.launch] of the settings) keeps RESUME_JOB_ID from launch.sh"
+                    .to_owned()
+            )
+        );
+        for list in ["ALL", "ALL,FOO", "NGC_API_KEY,STAGE_PATH,RESUME_JOB_ID"] {
+            assert_eq!(kept(&format!("slurm.export = '{list}'")), []);
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(of_whole(header, 4), none, "{header}");
         }
         // Cut within the header, longer than one may be, and than any file is.
-        for promised in [0, 27, 99_999_999, 100_000_000, u64::MAX] {
+        for promised in [0, 27, 100_000_000, u64::MAX] {
             assert_eq!(of(tensor, promised, 0), none, "{promised}");
         }
         assert!(fault("/dev/zero".into()).is_some());
