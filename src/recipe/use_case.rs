@@ -50,8 +50,8 @@ use crate::value::{Fault, ValueError, from_number, positive_number, value};
 /// | `prompts` | how many prompts there are for a `duration`; by default, as many as a fast server answers |
 ///
 /// [`Plan::new`](crate::Plan::new) refuses what does not go together: `arrival` without `request_rate`, `"gamma"` without
-/// `smoothness`, a `ramp` of a rate whose `arrival` is not `"constant"`, `prompts` without `duration`, `delay` without
-/// `turns`, and what the release of the client's tool cannot do.
+/// `smoothness`, a `ramp` of a rate whose `arrival` is not `"constant"` or one that is no shorter than `duration`, `prompts`
+/// without `duration`, `delay` without `turns`, and what the release of the client's tool cannot do.
 ///
 /// # Errors
 ///
@@ -515,6 +515,10 @@ impl UseCase {
             (
                 self.ramp.is_some() && is_driven && self.arrival() != Arrival::Constant,
                 "a ramp of a rate needs arrival = \"constant\": with random gaps, AIPerf has the rate long before the ramp ends",
+            ),
+            (
+                self.ramp >= self.duration && self.duration.is_some(),
+                "its ramp must be shorter than its duration: else the load is never there",
             ),
             (
                 self.prompts.is_some() && self.duration.is_none(),
