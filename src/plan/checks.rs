@@ -210,8 +210,11 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let commands = std::iter::once(&server.command).chain(variants.map(|variant| &variant.command));
     // What follows from a 0 is not told.
     let is_sized = server.total_gpus() > 0;
-    for command in commands.filter(|_| is_sized) {
-        check_command(command, server, problems);
+    for command in commands {
+        if is_sized {
+            check_command(command, server, problems);
+        }
+        check_secrets(command, problems);
     }
     check_placeholders(server, problems);
     let variants = server.variants.iter();
@@ -463,6 +466,34 @@ fn check_placeholders(server: &Server, problems: &mut Vec<Problem>) {
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
+        }
+        let of_nodes = word.placeholders_of_nodes().filter(|_| server.nodes == 1);
+        for (given, instead) in of_nodes {
+            let problem = Problem::PlaceholderOfNodes { given, instead };
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+}
+
+/// A command has no secret: scripts, manifests and the list of processes would show it.
+fn check_secrets(command: &[Word], problems: &mut Vec<Problem>) {
+    const OPTIONS: [&str; 3] = ["--api-key", "--admin-api-key", "--hf-token"];
+    // A command may be the text of a shell.
+    let words = command
+        .iter()
+        .flat_map(|word| word.as_str().split_whitespace());
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) => (option, Some(value)),
+            None => (word, words.peek().copied()),
+        };
+        let is_secret = OPTIONS.contains(&option.replace('_', "-").as_str());
+        if is_secret && value.is_some_and(|value| !value.starts_with('-')) {
+            let option = option.to_owned();
+            problems.push(Problem::SecretWord { option });
         }
     }
 }

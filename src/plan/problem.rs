@@ -378,6 +378,17 @@ pub enum Problem {
         /// The placeholder that it looks like, or two.
         meant: String,
     },
+    /// A placeholder is for servers on several nodes, and this one is on one.
+    #[error(
+        "the recipe's server has {given} in its command or environment, which only a server on several nodes has: write \
+         {instead} in its place, or nodes = 2 or more"
+    )]
+    PlaceholderOfNodes {
+        /// The placeholder.
+        given: &'static str,
+        /// What it would be on one node.
+        instead: &'static str,
+    },
     /// The launch job is warned by a signal that it does not know.
     #[error(
         "launch.sh asks for the signal {requested} ({origin}), which would not let it stop in order: B:USR1, B:USR2, B:TERM \
@@ -436,6 +447,15 @@ pub enum Problem {
     SecretValue {
         /// The variable.
         name: String,
+    },
+    /// A secret stands in the server's command.
+    #[error(
+        "the recipe's server.command has {option}: a secret would stand in scripts and manifests. Leave it out: the job asks \
+         its server without a key, and what else it needs is a variable, named in secrets under [server]"
+    )]
+    SecretWord {
+        /// The option that it is given to.
+        option: String,
     },
     /// A variable for the server would change how its step is started.
     #[error(

@@ -2,7 +2,9 @@ use std::collections::HashSet;
 
 use super::problem::Problem;
 use super::*;
-use crate::recipe::{ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, Search, UseCase};
+use crate::recipe::{
+    ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, Search, UseCase, Word,
+};
 
 #[test]
 fn folders_of_points() {
@@ -773,6 +775,58 @@ fn what_a_tool_cannot_send_is_refused() {
             "{tool}, {more}: {said}"
         );
     }
+}
+
+/// What a server's command may not have, since it would go to the server as text, or be seen by all.
+#[test]
+fn words_of_a_command_that_are_refused() {
+    let said = |word: &str, in_environment: bool, nodes: u32| {
+        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+        recipe.server.nodes = nodes;
+        if in_environment {
+            let word = word.parse().unwrap();
+            recipe.server.environment.insert("A".parse().unwrap(), word);
+        } else {
+            let words = Word::parse_all(word.split('|')).unwrap();
+            recipe.server.command.extend(words);
+        }
+        Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    for (word, expected) in [
+        ("--port={Port}", "perhaps {port} is meant"),
+        ("{model-path}", "perhaps {model_path} is meant"),
+        (
+            "{node_rank}",
+            "the recipe's server has {node_rank} in its command or environment, which only a server on several nodes has: \
+             write 0 in its place, or nodes = 2 or more",
+        ),
+        (
+            "tcp://{leader_address}:1",
+            "write 127.0.0.1 in its place, or",
+        ),
+        ("{is_leader}", "write 1 in its place, or"),
+        (r#"{"a": 1, "b": {}}"#, ""),
+        ("--port ${PORT}", ""),
+    ] {
+        for in_environment in [false, true] {
+            let said = said(word, in_environment, 1);
+            let is_right = said.contains(expected) && said.is_empty() == expected.is_empty();
+            assert!(is_right, "{word}: {said}");
+        }
+    }
+    assert_eq!(said("{node_rank}", false, 2), "");
+    let secret = "the recipe's server.command has --api-key: a secret would stand in scripts";
+    for word in [
+        "--api-key|sk-abcdefgh",
+        "--api-key=sk-abcdefgh",
+        "bash|-c|serve --api-key sk-abcdefgh",
+    ] {
+        let said = said(word, false, 1);
+        assert!(said.contains(secret), "{said}");
+        assert!(!said.contains("abcdefgh"), "{said}");
+    }
+    assert!(said("--hf_token|hf_abc", false, 1).contains("has --hf_token: a secret"));
+    assert_eq!(said("--hf-token|--api-key-file|a", false, 1), "");
 }
 
 /// What a job does not get from the shell that submits it.

@@ -806,10 +806,11 @@ impl Word {
     /// Words in braces that are nearly a placeholder, and those that each looks like.
     pub(crate) fn mistyped_placeholders(&self) -> impl Iterator<Item = (&str, Vec<&'static str>)> {
         let parts = self.0.split_inclusive('}').filter_map(|part| {
-            let given = &part[part.rfind('{')?..];
+            let (before, given) = part.split_at(part.rfind('{')?);
             let name = given.strip_prefix('{')?.strip_suffix('}')?;
-            let is_name =
-                !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            let is_letter = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-');
+            // ${PORT} is a variable of a shell that the command may start.
+            let is_name = !name.is_empty() && name.chars().all(is_letter) && !before.ends_with('$');
             (is_name && !PLACEHOLDERS.contains(&given)).then_some(given)
         });
         // {model_name} is the end of a longer one, and one like it.
@@ -817,14 +818,27 @@ impl Word {
             let head = known.strip_suffix(&given[1..]);
             given.contains('_') && head.is_some_and(|head| head.ends_with('_'))
         };
-        let meant = move |given| {
-            let longer = PLACEHOLDERS.into_iter().find(|own| is_end_of(given, own));
-            let both = longer.into_iter().chain(nearest(given, &PLACEHOLDERS));
+        let meant = move |given: &str| {
+            let given = given.to_ascii_lowercase().replace('-', "_");
+            let longer = PLACEHOLDERS.into_iter().find(|own| is_end_of(&given, own));
+            let both = longer.into_iter().chain(nearest(&given, &PLACEHOLDERS));
             both.collect::<Vec<_>>()
         };
         parts
             .map(move |given| (given, meant(given)))
             .filter(|(_, meant)| !meant.is_empty())
+    }
+
+    /// The placeholders in it that only a server on several nodes has, with what they are on one node.
+    pub(crate) fn placeholders_of_nodes(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = [
+            ("{leader_address}", "127.0.0.1"),
+            ("{node_rank}", "0"),
+            ("{is_leader}", "1"),
+        ];
+        all.into_iter().filter(|(name, _)| self.0.contains(name))
     }
 
     /// A variable and its value, as the script lists them.
@@ -868,6 +882,14 @@ mod tests {
             found("{model_name}"),
             ["{model_name} {served_model_name} {model_path}"]
         );
+        assert_eq!(
+            found("{Port}{model-path}{NODE_RANK}"),
+            [
+                "{Port} {port}",
+                "{model-path} {model_path}",
+                "{NODE_RANK} {node_rank}"
+            ]
+        );
         for text in [
             "{port}",
             "{}",
@@ -875,7 +897,10 @@ mod tests {
             "{\"prot\": {port}}",
             "{prot",
             "prot}",
-            "{Port}",
+            "${PORT}",
+            "{\"a\": 1}",
+            "{\"Port\": {}}",
+            "{-}",
         ] {
             assert!(found(text).is_empty(), "{text}");
         }
