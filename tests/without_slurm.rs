@@ -127,6 +127,17 @@ fn lines_before_the_work_that_exit_are_no_success() {
     }
 }
 
+/// A login shell's variables need not be set in a job, and a site's own files do not ask.
+#[test]
+fn lines_may_use_variables_that_are_not_set() {
+    let before = "export OWN=/x:$NOT_SET\nmodule_files=$ALSO_NOT_SET";
+    for (code, words) in with_lines(before, "echo told $code $OWN$NOT_SET\necho last") {
+        assert_eq!(code, Some(2), "{words}");
+        assert!(words.contains("told 2 /x:\nlast\n"), "{words}");
+        assert!(!words.contains("warning: the hook at the end"), "{words}");
+    }
+}
+
 #[test]
 fn lines_before_the_work_leave_no_options() {
     let before = "set -x -f -k -m +B -o posix\numask 000\nIFS=,\ntrap 'echo theirs' EXIT\ntrap 'echo theirs' DEBUG\nstatus=3\ntrue";
@@ -141,7 +152,7 @@ fn lines_before_the_work_leave_no_options() {
             !after.contains("theirs") && !after.contains("+ "),
             "{words}"
         );
-        assert!(after.contains("told 2, huBE  \t\n"), "{words}");
+        assert!(after.contains("told 2, hBE  \t\n"), "{words}");
         assert!(!after.contains("umask 0000"), "{words}");
         assert!(after.contains(" set +o posix"), "{words}");
     }

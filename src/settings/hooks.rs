@@ -38,7 +38,8 @@ use crate::value::{Fault, only, text_value};
 pub enum HookPlace {
     /// In a script, before its checks and its work. What the lines export, the work
     /// sees. When the last of them fails, or they exit, the script ends with 1. Options of
-    /// the shell, traps and `IFS` do not last.
+    /// the shell, traps and `IFS` do not last. Many names are the script's own: what is not
+    /// exported has a prefix of yours.
     Before(ScriptKind),
     /// In a script at its end, however it ends, in a shell of their own. `$code` is the
     /// exit code, which the lines cannot change. Before a job requeues itself, they get

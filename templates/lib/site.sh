@@ -3,7 +3,7 @@
 # A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
 at_the_end() {
-  set +e
+  set +eu
   # shellcheck disable=SC2034 # the lines use it
   local code=$1
   # shellcheck disable=SC1090 # the settings' hook
@@ -45,7 +45,7 @@ done
 trap 'say "error: the script ended in the hook before the work, with $?" >&2; at_the_end 1; exit 1' EXIT
 mask=$(umask)
 # shellcheck disable=SC1090 # the settings' hook
-if source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
+if set +u && source <(printf '%s\n' "$lines_before"); then status=0; else status=$?; fi
 # What they set for themselves ends with them; a trace would print every value.
 set +axvfCkm -B +o posix
 umask "$mask"
