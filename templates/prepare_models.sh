@@ -225,25 +225,18 @@ check_checksums() {
 reasons=
 is_whole() {
   local kind=$1 folder=$2
-{%- if weights_are_staged %}
-  local target=${1}_target
-  target=${!target}
-{%- endif %}
   reasons=
   [[ -d $folder ]] || return 1
 {%- if weights_are_staged %}
-  holds "$folder" "$target" || reasons="it is $REPLY, and not $target"
-  [[ -z $reasons ]] || return 1
+  local target=${kind}_target
+  holds "$folder" "${!target}" || { reasons="it is $REPLY, and not ${!target}" && return 1; }
 {%- endif %}
   reasons=$(stray_link "$folder")
+  [[ -z $reasons ]] || reasons="the link $reasons leads out of the folder, or to no file"
   # Ten reasons are enough to know.
-  if [[ -n $reasons ]]; then
-    reasons="the link $reasons leads out of the folder, or to no file"
-  else
-    reasons=$("check_$kind" "$folder" | sed -n '1,10p')
-  fi
+  [[ -n $reasons ]] || reasons=$("check_$kind" "$folder" | sed -n '1,10p')
   [[ -n $reasons || -e $folder/$mark ]] || reasons=$(check_checksums "$folder")
-  [[ -z $reasons ]] || return 1
+  [[ -z $reasons ]]
 }
 
 say "$made_by, recipe $recipe"
