@@ -73,8 +73,8 @@ impl HookPlace {
 /// # Syntax
 ///
 /// Any text without NUL and carriage returns, and without a line that sbatch would read as
-/// options: one that begins with `#SBATCH`, `#PBS` or `#BSUB`. They run with `set -u` and
-/// `set -o pipefail`, in the script's own shell.
+/// options: one that begins with `#SBATCH`, `#PBS` or `#BSUB`. They run with `set -o pipefail`,
+/// in the script's own shell; a variable that is not set is empty.
 ///
 /// ```
 /// use nim_slurm::Hook;

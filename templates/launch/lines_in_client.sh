@@ -1,5 +1,5 @@
 # Not in a function, so that they change none of its variables.
-mask=$(umask)
+mask=$(umask) && set +u
 # shellcheck disable=SC1090 # the settings' hook
 source <(printf '%s\n' "$lines_in_client") </dev/null || {
   say "error: the hook in the client's container failed with $?" >&2

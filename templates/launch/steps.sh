@@ -45,7 +45,7 @@ server_lines=('exec env "${@:5}" </dev/null')
 {%- if in_server.is_some() %}
 server_hook() {
   local IFS=$' \t\n'
-  set -uo pipefail
+  set -o pipefail
   # shellcheck disable=SC1090 # the settings' hook
   source <(printf '%s\n' "$lines_in_server") || {
     echo "error: the hook in the server's container failed with $?" >&2

@@ -646,7 +646,7 @@ fn results_that_only_look_like_some() {
 #[ignore = "needs the Slurm lab: run tests/run"]
 fn cancelled_and_requeued() {
     let lab = Lab::enter();
-    let site = Site::ready(&lab, "requeued", recipe());
+    let mut site = Site::ready(&lab, "requeued", recipe());
     let job = site.submit(&lab, Launch);
     job.wait_until("the first point", || site.points().len() == 1);
     run(lab.command("scontrol").args(["requeue", &job.id]));
@@ -681,6 +681,13 @@ fn cancelled_and_requeued() {
         site.log("benchmarking", &ended.id)
             .contains("is finished already")
     );
+
+    // Nothing is left: no server is started, which would end at once.
+    site.set("RESUME_JOB_ID", &ended.id);
+    site.set("LAB_NIM_ARGS", "--exit-at-once");
+    let idle = site.submit(&lab, Launch).wait();
+    idle.assert(0, "4 of 4 points are in");
+    assert_eq!(site.log("server", &idle.id), "");
 }
 
 #[test]
