@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::settings::StagePath;
 use crate::slurm::RunId;
 use crate::slurm::SubmittedJob;
-use crate::status::{JobRecord, JobState, JobStatus, Queue, StatusError};
+use crate::status::{JobRecord, JobState, JobStatus, Queue, StatusError, add_other_tasks};
 use crate::submit::ChainJob;
 
 pub use self::files::last_lines;
@@ -61,6 +61,8 @@ pub struct Follower {
     script: Option<Utf8PathBuf>,
     results: Utf8PathBuf,
     tasks: Vec<FollowedTask>,
+    /// How tasks ended, as Slurm has said it. It forgets each after a while.
+    ended_tasks: Vec<JobRecord>,
 }
 
 /// A part of a launch, with a manifest of its own.
@@ -237,6 +239,7 @@ impl Follower {
             script: None,
             results: Utf8PathBuf::from(format!("{stage_path}/results")),
             tasks,
+            ended_tasks: Vec::new(),
             launch,
         }
     }
@@ -306,7 +309,7 @@ impl Follower {
     /// [`StatusError::Unreachable`] may pass; the job goes on all the same. A file
     /// that is not there yet is no error.
     pub fn poll(&mut self) -> Result<Progress, StatusError> {
-        let status = self.queue.status(&self.launch);
+        let status = self.queue.recent_status(&self.launch);
         // In this order: the manifest of a job that has ended is its last.
         let manifests: Vec<_> = self.tasks.iter().map(FollowedTask::manifest).collect();
         let mut launch = match status {
@@ -321,6 +324,7 @@ impl Follower {
                 record.script.clone_from(&self.script);
             }
         }
+        let (launch, are_others_left_out) = self.with_ended_tasks(launch);
         let points: Vec<_> = (self.tasks.iter().zip(&manifests))
             .map(|(task, manifest)| task.points(manifest.as_ref()))
             .collect();
@@ -339,9 +343,15 @@ impl Follower {
         let earlier_job = self.poll_earlier_jobs(polled.iter().any(TaskProgress::has_started))?;
         let any_is_known = polled.iter().any(TaskProgress::is_known);
         let manifests: Vec<_> = polled.iter().map(|own| own.manifest.as_ref()).collect();
+        let is_told = |progress: &TaskProgress| {
+            progress.is_known() || !any_is_known || !are_others_left_out && earlier_job.is_none()
+        };
         let outcomes = (self.tasks.iter().zip(&polled).enumerate())
-            .filter(|(_, (_, progress))| progress.is_known() || !any_is_known)
+            .filter(|(_, (_, progress))| is_told(progress))
             .map(|(number, (task, progress))| {
+                if any_is_known && !progress.is_known() {
+                    return Some((task.part, task.lost()));
+                }
                 let manifest = progress.manifest.as_ref();
                 let outcome = outcome::of(
                     &progress.status,
@@ -391,6 +401,37 @@ impl Follower {
             outcome,
             launch,
         })
+    }
+
+    /// What Slurm says of the tasks of an array, those that it has forgotten among them; and whether the others
+    /// were left out when the job was submitted.
+    fn with_ended_tasks(&mut self, launch: JobStatus) -> (JobStatus, bool) {
+        if !self.tasks.iter().all(FollowedTask::is_of_array) {
+            return (launch, false);
+        }
+        let mut records = match launch {
+            JobStatus::Known(records) => records,
+            JobStatus::Unknown => Vec::new(),
+        };
+        let is_over = |record: &JobRecord| record.state.has_ended() || record.never_starts();
+        add_other_tasks(&mut records, std::mem::take(&mut self.ended_tasks));
+        let known: HashSet<_> = records.iter().flat_map(JobRecord::tasks).collect();
+        let is_known = |task: usize| u32::try_from(task).is_ok_and(|task| known.contains(&task));
+        let mut is_left_out = false;
+        // At the end alone, since it is one more request.
+        if records.iter().all(is_over) && !(0..self.tasks.len()).all(is_known) {
+            let accounts = self.queue.ask_accounts(&self.launch).unwrap_or_default();
+            is_left_out = !accounts.is_empty();
+            add_other_tasks(&mut records, accounts);
+        }
+        let ended = records.iter().filter(|record| record.state.has_ended());
+        self.ended_tasks = ended.cloned().collect();
+        let launch = if records.is_empty() {
+            JobStatus::Unknown
+        } else {
+            JobStatus::Known(records)
+        };
+        (launch, is_left_out)
     }
 
     /// The first of the earlier jobs that has not succeeded. Once launch has started
@@ -483,6 +524,19 @@ impl FollowedTask {
             part: Some(part),
             ..Self::new(plan, stage_path, Some(number), &job)
         }
+    }
+
+    const fn is_of_array(&self) -> bool {
+        matches!(self.part, Some(Part::Task(_)))
+    }
+
+    /// The end of a task that nobody knows, while others are known.
+    fn lost(&self) -> LaunchOutcome {
+        let reason = format!(
+            "nothing is known of it, since Slurm does not tell, and {} is not there",
+            self.files.manifest
+        );
+        LaunchOutcome::new(None, reason)
     }
 
     fn manifest(&self) -> Option<Manifest> {

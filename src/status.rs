@@ -1,5 +1,6 @@
 //! What Slurm says of a job.
 
+use std::collections::HashSet;
 use std::io;
 use std::process::Command;
 use std::time::Duration;
@@ -65,7 +66,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Where a job is not known, it prints `Invalid job id specified` as an error, and ends with 1.
 ///
 /// `squeue` is asked where scontrol refuses, and `sacct` where the controller does not know the
-/// job. Their rows have as many fields as they are asked for, with `|` between them:
+/// job, or knows tasks of an array and may have forgotten others. Their rows have as many fields as they are asked for, with `|` between them:
 /// `JobIDRaw|JobID|State|ExitCode|Submit|Start|End|Timelimit|NodeList` for sacct, and those of
 /// `--Format` for squeue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,16 +255,28 @@ impl Queue {
     }
 
     /// Asks for a job: the controller, and if it does not know the job, the
-    /// accounts.
+    /// accounts. Of an array, they add the tasks that the controller has forgotten, if they can be asked.
     ///
     /// # Errors
     ///
     /// When a program cannot be started, Slurm does not answer, or refuses, or
     /// answers what cannot be read. That nobody knows the job is no error.
     pub fn status(&self, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
+        let mut status = self.recent_status(job)?;
+        if let JobStatus::Known(records) = &mut status
+            && job.task().is_none()
+            && records.iter().any(|record| record.array.is_some())
+        {
+            add_other_tasks(records, self.ask_accounts(job).unwrap_or_default());
+        }
+        Ok(status)
+    }
+
+    /// The same, without the tasks of an array that the controller has forgotten while it knows others.
+    pub(crate) fn recent_status(&self, job: &SubmittedJob) -> Result<JobStatus, StatusError> {
         let mut records = self.ask_controller(job)?;
-        if let (true, Some(sacct)) = (records.is_empty(), &self.accounting) {
-            let accounts = ask(Source::Sacct, sacct, job);
+        if records.is_empty() {
+            let accounts = self.ask_accounts(job);
             records = accounts.map_err(|source| StatusError::Accounts {
                 job: job.clone(),
                 source: Box::new(source),
@@ -274,6 +287,12 @@ impl Queue {
         } else {
             JobStatus::Known(records)
         })
+    }
+
+    /// What the accounts know of a job; nothing where there are none.
+    pub(crate) fn ask_accounts(&self, job: &SubmittedJob) -> Result<Vec<JobRecord>, StatusError> {
+        let sacct = self.accounting.as_ref();
+        sacct.map_or(Ok(Vec::new()), |sacct| ask(Source::Sacct, sacct, job))
     }
 
     fn ask_controller(&self, job: &SubmittedJob) -> Result<Vec<JobRecord>, StatusError> {
@@ -287,6 +306,17 @@ impl Queue {
             }
         }
         Err(first_refusal.unwrap_or(StatusError::NotFound))
+    }
+}
+
+/// Adds the records of tasks of which there is none yet.
+pub(crate) fn add_other_tasks(records: &mut Vec<JobRecord>, others: Vec<JobRecord>) {
+    let mut known: HashSet<_> = records.iter().flat_map(JobRecord::tasks).collect();
+    for other in others {
+        if !other.tasks().all(|task| known.contains(&task)) {
+            known.extend(other.tasks());
+            records.push(other);
+        }
     }
 }
 

@@ -583,6 +583,66 @@ fn tasks_of_an_array_are_told_together() {
     assert!(said.contains("still there: launch, job 7\n"), "{said}");
 }
 
+/// Slurm forgets a task some minutes after its end, and one that never began has left nothing else.
+#[test]
+fn a_task_that_slurm_has_forgotten_is_told() {
+    let mut recipe = nim_slurm::Recipe::llama3_70b_h100x4_fp8();
+    recipe.sweep.array = Some(nim_slurm::recipe::ArrayBy::UseCase);
+    let tasks = recipe.sweep.use_cases.len();
+    assert_eq!(tasks, 2, "the test has two tasks");
+    let site = Site::new();
+    site.write("recipe.toml", &recipe.to_toml());
+    let task = |id: u32, task: u32, state: &str| {
+        let job = site.job(id, state, "(null)", "launch.sh", 0);
+        let array = format!("JobId={id} ArrayJobId=7 ArrayTaskId={task} JobName=x");
+        job.replace(&format!("JobId={id} JobName=x"), &array)
+    };
+    let follow = || site.run(&["follow", "7", "--recipe", "recipe.toml"]);
+    let manifest = Site::manifest(0, "0", "done", "");
+    site.write("stage/results/run_7-0.json", &manifest);
+    let completed = task(8, 0, "COMPLETED");
+    site.program("scontrol", "echo >>looks; cat look_$(grep -c '' looks)");
+    site.write(
+        "look_1",
+        &(task(8, 0, "RUNNING") + &task(7, 1, "CANCELLED")),
+    );
+    site.write("look_2", &completed);
+    let cancelled = "error: task 1: Slurm ended launch: CANCELLED";
+    follow().assert(1, &[], &[cancelled]);
+
+    // Who looks later asks the accounts.
+    site.program("scontrol", "cat look_2");
+    let row = |id: &str, state: &str| format!("echo '{id}|{state}|0:0|1|2|3|01:00:00|n1'\n");
+    let first = row("8|7_0", "COMPLETED");
+    site.program(
+        "sacct",
+        &(first.clone() + &row("7|7_1", "CANCELLED by 1000")),
+    );
+    follow().assert(1, &[], &[cancelled]);
+    site.run(&["status", "7"]).assert(
+        0,
+        &["task=0\nstate=COMPLETED\n", "task=1\nstate=CANCELLED\n"],
+        &[],
+    );
+    let alone = site.run(&["status", "7_0"]);
+    assert!(!alone.printed.contains("task=1"), "{alone:#?}");
+    // One that was left out is none of theirs.
+    site.program("sacct", &first);
+    follow().assert(0, &["launch ended with 0: "], &[]);
+    for none in [
+        "echo 'Slurm accounting storage is disabled' >&2; exit 1",
+        "exit 1",
+    ] {
+        site.program("sacct", none);
+        follow().assert(
+            1,
+            &[],
+            &["error: task 1: nothing is known of it, since Slurm does not tell, and "],
+        );
+        site.run(&["status", "7"]).assert(0, &["task=0\n"], &[]);
+    }
+}
+
 /// A tool still writes the results of a point while the next one is measured.
 #[test]
 fn a_point_starts_after_the_one_before_it_has_ended() {

@@ -100,11 +100,17 @@ impl JobRecord {
         }
     }
 
-    /// Whether it is of this task of an array, alone or with others that are still to be
-    /// split off.
+    /// The tasks of an array that it is of: one, or those that are still to be split off.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = u32> {
+        let tasks = self.array.as_ref();
+        let tasks = tasks.and_then(|(_, tasks)| Array::parse(tasks).ok());
+        let tasks = tasks.map(|tasks| tasks.indexes().collect::<Vec<_>>());
+        tasks.into_iter().flatten()
+    }
+
+    /// Whether it is of this task of an array.
     pub(crate) fn is_of_task(&self, task: u32) -> bool {
-        let tasks = self.array.as_ref().map(|(_, tasks)| Array::parse(tasks));
-        tasks.is_some_and(|tasks| tasks.is_ok_and(|tasks| tasks.indexes().any(|own| own == task)))
+        self.tasks().any(|own| own == task)
     }
 }
 
