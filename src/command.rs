@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::plain::plain_lines;
 
-/// What is kept of a program's output. The nodes of a large site take much of it.
-const MAX_KEPT: usize = 4 << 20;
+/// What is kept of a program's output: some ten thousand jobs, as scontrol shows them. The nodes of a
+/// large site take a tenth of it.
+pub(crate) const MAX_KEPT: usize = 32 << 20;
 
 /// What is read of it, so that its writer can end well. Who writes more than this
 /// has no end.
-const MAX_READ: usize = 16 * MAX_KEPT;
+const MAX_READ: usize = 2 * MAX_KEPT;
 
 /// How long a program that has ended may take to hand over its output. Only one
 /// that left a child behind, which holds the pipe open, needs any time at all.
@@ -26,6 +27,8 @@ pub(crate) struct Answer {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// Whether `stdout` is its beginning alone.
+    pub(crate) is_cut: bool,
 }
 
 impl Answer {
@@ -134,10 +137,13 @@ fn collect_answer(
     let stdout = Output::collect(child.stdout.take()).map_err(NoAnswer::Start)?;
     let stderr = Output::collect(child.stderr.take()).map_err(NoAnswer::Start)?;
     let status = wait_until(child, deadline)?;
+    let (stdout, is_cut) = stdout.take();
+    let (stderr, _) = stderr.take();
     Ok(Answer {
         status,
-        stdout: stdout.take(),
-        stderr: stderr.take(),
+        stdout,
+        stderr,
+        is_cut,
     })
 }
 
@@ -148,7 +154,7 @@ struct Output {
 }
 
 impl Output {
-    /// Reads a pipe, and keeps the beginning.
+    /// Reads a pipe, and keeps the beginning, and a byte more where there is one.
     fn collect(pipe: Option<impl Read + Send + 'static>) -> io::Result<Self> {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let (sender, end) = mpsc::channel();
@@ -164,7 +170,7 @@ impl Output {
                         break;
                     }
                     let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    let room = MAX_KEPT - kept.len();
+                    let room = MAX_KEPT + 1 - kept.len();
                     kept.extend_from_slice(&chunk[..length.min(room)]);
                 }
             }
@@ -174,10 +180,13 @@ impl Output {
         Ok(Self { kept, end })
     }
 
-    fn take(self) -> String {
+    /// What was kept, and whether there was more.
+    fn take(self) -> (String, bool) {
         let _ = self.end.recv_timeout(OUTPUT_GRACE);
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).into_owned()
+        let beginning = &kept[..kept.len().min(MAX_KEPT)];
+        let text = String::from_utf8_lossy(beginning).into_owned();
+        (text, beginning.len() < kept.len())
     }
 }
 
@@ -277,9 +286,11 @@ pub(crate) mod tests {
         let mut mute = Command::new("sleep");
         let outcome = run(mute.arg("60"), Duration::from_millis(300));
         assert!(matches!(outcome, Err(NoAnswer::TimedOut)));
-        let answer = bash_answers("head -c 5000000 /dev/zero", "");
-        assert!(answer.status.success());
-        assert_eq!(answer.stdout.len(), MAX_KEPT);
+        for (length, is_cut) in [(MAX_KEPT, false), (MAX_KEPT + 1, true)] {
+            let answer = bash_answers("head -c \"$0\" /dev/zero", &length.to_string());
+            assert!(answer.status.success());
+            assert_eq!((answer.stdout.len(), answer.is_cut), (MAX_KEPT, is_cut));
+        }
     }
 
     #[test]

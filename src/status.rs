@@ -338,17 +338,19 @@ fn ask(
         },
         NoAnswer::TimedOut => unreachable(format!("no answer within {} s", TIMEOUT.as_secs())),
     })?;
+    let unreadable = |reason| StatusError::Unreadable {
+        program: program.clone(),
+        job: job.clone(),
+        reason,
+        answer: answer.stdout.chars().take(500).collect(),
+    };
+    if answer.is_cut {
+        let mebibytes = command::MAX_KEPT >> 20;
+        return Err(unreadable(format!("it is longer than {mebibytes} MiB")));
+    }
     match meaning(&answer) {
         Meaning::Answer => {
-            let mut records =
-                source
-                    .read(&answer.stdout)
-                    .map_err(|reason| StatusError::Unreadable {
-                        program: program.clone(),
-                        job: job.clone(),
-                        reason,
-                        answer: answer.stdout.chars().take(500).collect(),
-                    })?;
+            let mut records = source.read(&answer.stdout).map_err(unreadable)?;
             for record in &mut records {
                 record.cluster = job.cluster().map(str::to_owned);
             }
@@ -488,6 +490,14 @@ mod tests {
                 "cannot read what {scontrol} says of job 4711, since no line begins with JobState=: \"JobId=4711 \
                  JobState=RUNNING\\n\""
             )
+        );
+        // The tasks of an array that has more than that.
+        let long = "yes $'JobId=4711 JobName=x\\n   JobState=RUNNING\\n\\n' | head -c 40000000";
+        program(folder.path(), "scontrol", long);
+        let error = status().unwrap_err().to_string();
+        assert!(
+            error.contains("since it is longer than 32 MiB: "),
+            "{error}"
         );
     }
 
