@@ -61,7 +61,8 @@ impl Script {
     ///
     /// The file has its name only once it is whole. The same bytes are left alone;
     /// other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, … and nothing is
-    /// ever overwritten.
+    /// ever overwritten. Threads may write to one folder; of two processes that write there
+    /// at the same moment, the text of one may be lost.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -135,8 +136,12 @@ impl Mode {
     }
 }
 
+/// One thread writes at a time: what another has put under the name since the look at it would be in no file.
+static WRITING: Mutex<()> = Mutex::new(());
+
 /// Writes a file under its name once it is whole. The same bytes are left alone, of a program only where
 /// nobody else can change them; other bytes are first kept as `NAME.bak-1`, `NAME.bak-2`, …, each once.
+/// Where another process writes the same file at the same moment, one of the two texts may be in no file.
 pub(crate) fn write_with_backup(
     path: &Utf8Path,
     text: &str,
@@ -153,6 +158,7 @@ pub(crate) fn write_with_backup(
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
     };
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     make_folder(folder).map_err(fail(WriteErrorKind::Folder))?;
     // A device or a pipe is no file to keep a copy of, and may have no end.
     if let Ok(there) = fs::metadata(path)
@@ -179,14 +185,19 @@ pub(crate) fn write_with_backup(
     if is_same && mode == Mode::Plain {
         return Ok(unchanged());
     }
+    let file = before.as_ref().filter(|there| is_same && there.is_file());
+    let is_own = |own: io::Result<fs::Metadata>| {
+        let both = file.zip(own.ok());
+        both.is_some_and(|(there, own)| only_its_owner_writes(there, &own))
+    };
+    // Linux says who the user is, and so does each new file, as the file system has it.
+    if is_own(fs::metadata("/proc/self")) {
+        return Ok(unchanged());
+    }
     let name = path.file_name().unwrap_or_default();
     let part = Part::write(folder, name, text, mode).map_err(fail(WriteErrorKind::Write))?;
-    let file = before.as_ref().filter(|there| is_same && there.is_file());
-    if let Some(there) = file {
-        let new = fs::metadata(&part.path).map_err(fail(WriteErrorKind::Write))?;
-        if only_its_owner_writes(there, &new) {
-            return Ok(unchanged());
-        }
+    if is_own(fs::metadata(&part.path)) {
+        return Ok(unchanged());
     }
     // Of a link, there is more to keep than the bytes.
     let backup = if before.is_some() && file.is_none() {
@@ -273,6 +284,7 @@ fn has_same_bytes(path: &Utf8Path, copy: &Utf8Path) -> bool {
 /// A file that is being written; it is removed unless it gets its name.
 struct Part {
     path: Utf8PathBuf,
+    has_name: bool,
 }
 
 impl Part {
@@ -284,7 +296,10 @@ impl Part {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
-            let part = Self { path };
+            let part = Self {
+                path,
+                has_name: false,
+            };
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             return Ok(part);
@@ -292,15 +307,19 @@ impl Part {
         Err(io::Error::other("all names are taken"))
     }
 
-    fn rename(self, path: &Utf8Path) -> io::Result<()> {
-        fs::rename(&self.path, path)
+    fn rename(mut self, path: &Utf8Path) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        self.has_name = true;
+        Ok(())
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // Behind a rename there is nothing to remove.
-        let _ = fs::remove_file(&self.path);
+        // Behind a rename, the old name may be that of another's part.
+        if !self.has_name {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -317,12 +336,12 @@ fn make_folder(folder: &Utf8Path) -> io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-/// Whether nobody but the user, whose the new file is, can write to the one that is there.
+/// Whether nobody but the user, whose `own` is, can write to the file that is there.
 #[cfg(unix)]
-fn only_its_owner_writes(there: &fs::Metadata, new: &fs::Metadata) -> bool {
+fn only_its_owner_writes(there: &fs::Metadata, own: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
 
-    there.uid() == new.uid() && there.mode() & 0o022 == 0
+    there.uid() == own.uid() && there.mode() & 0o022 == 0
 }
 
 #[cfg(not(unix))]

@@ -160,6 +160,46 @@ fn the_same_bytes_are_left_alone() {
     assert_eq!(names(&folder), ["setup.sh"]);
 }
 
+/// As in a folder that is read-only, or on a full disk.
+#[test]
+fn nothing_is_written_to_leave_the_same_bytes_alone() {
+    let (_guard, folder) = folder();
+    script().write_to(&folder).unwrap();
+    let changed = || fs::metadata(&folder).unwrap().modified().unwrap();
+    let before = changed();
+    // Longer than a step of the file system's clock.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(script().write_to(&folder).unwrap().unchanged);
+    assert_eq!(changed(), before);
+}
+
+/// Each text that was written is in a file.
+#[test]
+fn threads_write_to_one_folder() {
+    let script = |minutes: u32| {
+        let settings = Settings::from_toml(&format!("slurm.setup.time = {minutes}")).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        plan.setup()
+    };
+    let scripts: Vec<_> = (1..9).map(|number| script(number / 2 + 1)).collect();
+    for _ in 0..30 {
+        let (_guard, folder) = folder();
+        let folder = folder.join("new");
+        std::thread::scope(|scope| {
+            for script in &scripts {
+                scope.spawn(|| script.write_to(&folder).unwrap());
+            }
+        });
+        let texts = names(&folder).into_iter().map(|name| {
+            assert!(name.starts_with("setup.sh"), "{name}");
+            fs::read_to_string(folder.join(name)).unwrap()
+        });
+        let texts: std::collections::BTreeSet<_> = texts.collect();
+        let written = scripts.iter().map(|script| script.text().to_owned());
+        assert_eq!(texts, written.collect());
+    }
+}
+
 /// Who else may write to what is there could change it once it is looked at.
 #[test]
 fn the_same_bytes_of_another_are_written_anew() {
