@@ -6,15 +6,16 @@ use super::options::Setting;
 use super::value::InVariable;
 use super::{Directives, OptionName};
 use crate::environment;
-use crate::value::ValueError;
 use crate::value::VariableError;
+use crate::value::{Fault, ValueError};
 
 impl Directives {
     /// The options that sbatch would take from these environment variables. Other
     /// variables are ignored, and so are empty ones where an option needs a value.
     ///
-    /// A flag's variable sets it when it is empty, `yes`, or a number but 0; any
-    /// other text leaves it out. Source: sbatch(1), "Input environment variables".
+    /// A flag's variable sets it when it is empty, `yes` in any case, or a number but 0; any
+    /// other text leaves it out. Where an option may have a value, an empty one is the option alone.
+    /// Source: `slurm_process_option` of `slurm_opt.c`.
     ///
     /// # Errors
     ///
@@ -51,11 +52,19 @@ impl Directives {
 
     fn set_from_variable(&mut self, name: OptionName, text: &str) -> Result<(), ValueError> {
         let way = name.in_variable();
+        let alone = Setting::alone(name);
         let is_value = match way {
             InVariable::Text => !text.is_empty(),
             InVariable::Switch => false,
-            InVariable::TextOrSwitch => Setting::from_text(name, text).is_ok(),
+            // What stands for the option alone in TOML is any other text here.
+            InVariable::TextOrSwitch => {
+                Setting::from_text(name, text).is_ok_and(|value| Some(value) != alone)
+            }
         };
+        if way == InVariable::Text && alone.is_some() && is_word_of_toml(text) {
+            let rule = "sbatch does not take this word from a variable: an empty one stands for the option alone";
+            return Err(ValueError::new(name.long(), text, Fault::rule(rule)));
+        }
         if is_value {
             self.set(name, text)?;
         } else if way != InVariable::Text && !switches_on(text) {
@@ -68,5 +77,14 @@ impl Directives {
 }
 
 fn switches_on(text: &str) -> bool {
-    matches!(text, "" | "yes") || text.parse::<i64>().is_ok_and(|number| number != 0)
+    text.is_empty()
+        || text.eq_ignore_ascii_case("yes")
+        || text.parse::<i64>().is_ok_and(|number| number != 0)
+}
+
+/// Whether the word stands for an option alone in TOML, and not for sbatch.
+fn is_word_of_toml(text: &str) -> bool {
+    ["true", "yes"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
