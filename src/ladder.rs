@@ -26,10 +26,13 @@ pub enum SearchedLoad {
 }
 
 impl SearchedLoad {
-    /// The load at a level of the [`Ladder`].
+    /// The load at a level of the [`Ladder`]. A level that no ladder has is taken as the lowest, or the
+    /// highest rate.
     #[must_use]
     pub fn load(self, level: u32) -> Load {
-        let rate = || Decimal::of_thousandths(u64::from(level) * 10);
+        let level = level.max(1);
+        let thousandths = u64::from(level) * 10;
+        let rate = || Decimal::of_thousandths(thousandths.min(u64::from(Decimal::MOST) * 1000));
         match self {
             Self::RequestRate => rate().map_or(Load::Concurrency(level), Load::RequestRate),
             Self::Concurrency => Load::Concurrency(level),
@@ -336,6 +339,17 @@ mod tests {
             ladders.push(Ladder::new(from, to, percent));
         }
         ladders
+    }
+
+    #[test]
+    fn a_load_is_of_its_kind_at_each_level() {
+        for level in [0, 1, u32::MAX] {
+            let rate = SearchedLoad::RequestRate.load(level);
+            assert!(rate.request_rate().is_some(), "{level}: {rate}");
+            let concurrency = SearchedLoad::Concurrency.load(level);
+            assert_eq!(concurrency.concurrency(), Some(level.max(1)));
+            assert_eq!(Load::parse(&rate.to_string()), Ok(rate));
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    const MOST: u32 = 1_000_000;
+    pub(crate) const MOST: u32 = 1_000_000;
 
     fn check(text: &str) -> Result<Self, Fault> {
         let form = || {

@@ -396,6 +396,36 @@ fn variables_of_all_options_are_a_layer() {
         .map(Into::into)
         .into())
     );
+    // As sbatch reads them: flags, and words of options that may stand alone.
+    let one = |name, text| read(&[(name, text)]).unwrap().concat();
+    for (text, set) in [
+        ("YES", true),
+        ("7", true),
+        ("-1", true),
+        ("true", false),
+        ("0", false),
+        ("no", false),
+    ] {
+        assert_eq!(
+            one("SBATCH_OVERCOMMIT", text) == "--overcommit",
+            set,
+            "{text}"
+        );
+        assert_eq!(one("SBATCH_REQUEUE", text) == "--requeue", set, "{text}");
+    }
+    for (name, text, expected) in [
+        ("SBATCH_NO_KILL", "set", "--no-kill"),
+        ("SBATCH_NO_KILL", "off", "--no-kill=off"),
+        ("SBATCH_EXCLUSIVE", "", "--exclusive"),
+        ("SBATCH_EXCLUSIVE", "USER", "--exclusive=user"),
+    ] {
+        assert_eq!(one(name, text), expected);
+    }
+    for name in ["SBATCH_NO_KILL", "SBATCH_EXCLUSIVE"] {
+        for text in ["true", "yes", "1"] {
+            assert!(read(&[(name, text)]).is_err(), "{name}={text}");
+        }
+    }
     // It may hold a secret's value, which no script and no message may.
     assert_eq!(read(&[("SBATCH_EXPORT", "KEY=s3cret")]), Ok(vec![]));
     assert!(read(&[("SBATCH_HINT", "help")]).is_err());
@@ -779,6 +809,13 @@ fn a_proxy_has_no_password() {
         error.contains("a script is no place for a password"),
         "{error}"
     );
+}
+
+#[test]
+fn a_hook_reads_back() {
+    assert!(nim_slurm::Hook::parse("\n").is_err(), "no line");
+    let hook = nim_slurm::Hook::parse("a\n\n").unwrap();
+    assert_eq!(nim_slurm::Hook::parse(hook.as_str()), Ok(hook));
 }
 
 /// Editors put it in front of a text, and bash would take it for a part of the first command.

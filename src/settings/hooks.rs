@@ -89,13 +89,14 @@ pub struct Hook(String);
 
 impl Hook {
     fn check(text: &str) -> Result<Self, Fault> {
+        let text = text.trim_end_matches('\n');
         only(
             text,
             |c| !matches!(c, '\0' | '\r'),
             "lines of bash are allowed, without NUL and carriage returns",
         )?;
         without_options(text)?;
-        Ok(Self(text.trim_end_matches('\n').to_owned()))
+        Ok(Self(text.to_owned()))
     }
 }
 

@@ -71,7 +71,8 @@ impl Directives {
 
     fn leave_out(&mut self, name: OptionName) {
         self.forget(name);
-        self.omitted.push(name);
+        let place = self.omitted.partition_point(|&before| before < name);
+        self.omitted.insert(place, name);
     }
 
     fn forget(&mut self, name: OptionName) {
@@ -140,7 +141,7 @@ impl Directives {
         }
         for &name in &lower.omitted {
             if !self.is_set(name) && !self.is_omitted(name) {
-                self.omitted.push(name);
+                self.leave_out(name);
             }
         }
         self
@@ -551,6 +552,17 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_left_out_has_no_order() {
+        let [mem, time] = [OptionName::Mem, OptionName::Time];
+        let without = |name| Directives::new().without(name);
+        let one = without(mem).without(time);
+        assert_eq!(one, without(time).without(mem));
+        assert_eq!(one, without(time).with_fallback(&without(mem)));
+        assert_eq!(one, without(mem).with_fallback(&without(time)));
+        assert_eq!(one, directives("time = false\nmem = false"));
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Visitor<'_> for Entry<'_> {
     fn visit_bool<E: de::Error>(self, set: bool) -> Result<(), E> {
         let Self { name, directives } = self;
         if !set {
-            directives.omitted.push(name);
+            directives.leave_out(name);
         } else if !directives.set_alone(name) {
             return Err(E::custom(format_args!(
                 "{name} needs a value: only an option without one, such as exclusive, may stand alone or be true"
