@@ -475,7 +475,7 @@ impl Follower {
                 && !is_known(kind)
             {
                 unseen.extend(&record.waits_for);
-                found.push(ChainJob { kind, id });
+                found.push(ChainJob::new(kind, id));
             }
         }
         let order = |job: &ChainJob| ScriptKind::ALL.iter().position(|kind| *kind == job.kind);

@@ -255,6 +255,30 @@ impl Sbatch {
     /// words), when the controller stays away, when its answer is lost, and when
     /// the answer names no job.
     pub fn submit(&self, script: impl AsRef<Utf8Path>) -> Result<SubmittedJob, SubmitError> {
+        self.submit_with_warnings(script).map(|(job, _)| job)
+    }
+
+    /// The same, with the lines that sbatch said on stderr: of options that the site ignores, of fewer
+    /// nodes than were asked for, and the site's own. Of an sbatch with `-v`, they are its errors
+    /// and warnings. They are others' text: show them [plain](crate::plain()).
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Sbatch, plain};
+    ///
+    /// let (job, warnings) = Sbatch::find()?.submit_with_warnings("launch.sh")?;
+    /// for line in warnings {
+    ///     eprintln!("job {job}: {}", plain(&line));
+    /// }
+    /// # Ok::<(), nim_slurm::SubmitError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_with_warnings(
+        &self,
+        script: impl AsRef<Utf8Path>,
+    ) -> Result<(SubmittedJob, Vec<String>), SubmitError> {
         let script = script.as_ref();
         let start = Instant::now();
         let mut attempt = 1;
@@ -271,7 +295,11 @@ impl Sbatch {
         }
     }
 
-    fn submit_once(&self, script: &Utf8Path, attempt: u32) -> Result<SubmittedJob, SubmitError> {
+    fn submit_once(
+        &self,
+        script: &Utf8Path,
+        attempt: u32,
+    ) -> Result<(SubmittedJob, Vec<String>), SubmitError> {
         let answer = command::run(&mut self.command(script), TIMEOUT);
         let answer = answer.map_err(|reason| match reason {
             NoAnswer::Start(source) => SubmitError::Start {
@@ -286,11 +314,24 @@ impl Sbatch {
         if !answer.status.success() {
             return Err(failure(&self.program, script, attempt, &answer));
         }
-        job_in(&answer.stdout).ok_or_else(|| SubmitError::Unreadable {
-            script: script.to_owned(),
-            answer: answer.stdout,
-        })
+        match job_in(&answer.stdout) {
+            Some(job) => Ok((job, warnings_in(&answer.stderr))),
+            None => Err(SubmitError::Unreadable {
+                script: script.to_owned(),
+                answer: answer.stdout,
+            }),
+        }
     }
+}
+
+/// What sbatch said beside the number. With `-v`, it tells of its options first, and then of much else.
+fn warnings_in(stderr: &str) -> Vec<String> {
+    let is_verbose = stderr.contains("sbatch: defined options");
+    // 22.05 writes "Warning: ", and later releases "warning: ".
+    let is_warning = |line: &str| line.contains(": error: ") || line.contains("arning: ");
+    let lines = stderr.lines().map(str::trim_end);
+    let lines = lines.filter(|line| !line.is_empty() && (!is_verbose || is_warning(line)));
+    lines.map(str::to_owned).collect()
 }
 
 /// The job that an answer names. Sites put words of their own around it, which may be numbers, too: sbatch's own is the last
@@ -383,6 +424,20 @@ mod tests {
             let found = job_in(answer).map(|job| job.to_string());
             assert_eq!(found.as_deref(), job, "{answer:?}");
         }
+    }
+
+    #[test]
+    fn warnings_of_a_job_that_was_taken() {
+        let one = "sbatch: Warning: can't run 1 processes on 2 nodes, setting nnodes to 1";
+        let other = "sbatch: error: Ignoring -S since it's not allowed by configuration";
+        let said = format!("{one}\n\nYour project has 3 hours left.\n");
+        assert_eq!(warnings_in(&said), [one, "Your project has 3 hours left."]);
+        let verbose = format!(
+            "sbatch: defined options\nsbatch: verbose             : 1\nsbatch: end of defined options\n{other}\n\
+             sbatch: debug:  propagating RLIMIT_CPU=1\n{one}\nsbatch: select/linear: init: loaded\n"
+        );
+        assert_eq!(warnings_in(&verbose), [other, one]);
+        assert_eq!(warnings_in(""), [""; 0]);
     }
 
     #[test]

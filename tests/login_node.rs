@@ -1203,6 +1203,21 @@ fn the_number_of_a_job_is_found_among_words() {
     );
 }
 
+/// What a site ignores or adds is no reason to refuse a job.
+#[test]
+fn what_sbatch_says_of_a_job_that_it_took_is_shown() {
+    let site = Site::new();
+    let said = "sbatch: error: Ignoring -S since it is not allowed\\n\\e[2Jbe kind\\n";
+    site.program("sbatch", &format!("{SBATCH}\nprintf '{said}' >&2"));
+    let ended = site.run(&["submit", "--quiet", "scripts"]);
+    let told = [
+        "setup.sh: sbatch: error: Ignoring -S since",
+        "launch.sh: \\u{1b}[2Jbe kind\n",
+    ];
+    ended.assert(0, &["setup is job 1\nlaunch is job 2\n"], &told);
+    assert_eq!(ended.error.lines().count(), 4, "{ended:#?}");
+}
+
 #[test]
 fn a_submission_has_the_notes_of_rendering() {
     let site = Site::new();

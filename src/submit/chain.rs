@@ -64,6 +64,10 @@ pub struct ChainJob {
     pub kind: ScriptKind,
     /// The job, by its number.
     pub id: SubmittedJob,
+    /// What sbatch said when it took the job, as [`Sbatch::submit_with_warnings`] tells it. None of a job
+    /// that another program submitted.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -83,7 +87,8 @@ impl ChainJob {
     /// ```
     #[must_use]
     pub const fn new(kind: ScriptKind, id: SubmittedJob) -> Self {
-        Self { kind, id }
+        let warnings = Vec::new();
+        Self { kind, id, warnings }
     }
 }
 
@@ -238,9 +243,9 @@ impl<'a> Chain<'a> {
         for kind in self.kinds() {
             // Checked above: it does not fail behind the first job.
             let sbatch = self.sbatch_for(kind, jobs.last())?;
-            match sbatch.submit(folder.as_ref().join(kind.file_name())) {
-                Ok(id) => {
-                    let job = ChainJob { kind, id };
+            match sbatch.submit_with_warnings(folder.as_ref().join(kind.file_name())) {
+                Ok((id, warnings)) => {
+                    let job = ChainJob { kind, id, warnings };
                     submitted(&job);
                     jobs.push(job);
                 }
@@ -302,7 +307,7 @@ impl<'a> Chain<'a> {
                 let script = real(script?)?;
                 let (kind, _) = scripts.iter().find(|(_, own)| *own == script)?;
                 let id = SubmittedJob::parse(&format!("{job}{cluster}")).ok()?;
-                Some(ChainJob { kind: *kind, id })
+                Some(ChainJob::new(*kind, id))
             })
             .collect();
         // Tasks of an array have one number.
@@ -416,7 +421,7 @@ impl Sbatch {
 impl fmt::Display for Cancellation {
     /// What became of the job, and what to type if it is still there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ChainJob { kind, id } = &self.job;
+        let ChainJob { kind, id, .. } = &self.job;
         let kind = kind.key();
         match &self.error {
             None => write!(f, "{kind}, job {id}, is cancelled"),

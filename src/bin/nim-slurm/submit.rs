@@ -167,6 +167,9 @@ pub(crate) fn submit(
     let mut changed = None;
     let submitted = chain.submit(folder, |job| {
         reattach.add(job);
+        for line in &job.warnings {
+            tell(&format!("{}: {line}", job.kind.file_name()));
+        }
         if !is_written(plan, folder, job.kind) {
             changed.get_or_insert(job.kind);
         }
