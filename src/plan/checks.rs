@@ -75,15 +75,6 @@ pub(super) fn check_launch(
         });
     }
     problems.extend(signal_problem(launch, settings, origin(OptionName::Signal)));
-    if let Some(tasks) = launch.task_count()
-        && tasks < nodes
-    {
-        problems.push(Problem::TooFewTasks {
-            requested: tasks,
-            origin: origin(OptionName::Ntasks),
-            nodes,
-        });
-    }
     if let Some(batch) = launch.get(OptionName::Batch)
         && nodes > 1
     {

@@ -479,20 +479,6 @@ pub enum Problem {
         /// Nodes that the server runs on.
         used: u32,
     },
-    /// The job asks for fewer tasks than the server has nodes, and so for fewer nodes.
-    #[error(
-        "launch.sh asks for {} ({origin}), so Slurm gives it no more nodes than that, but the recipe's server runs on \
-         {nodes}: expected ntasks = {nodes} or more, or leave it out (ntasks = false under [slurm.launch])",
-        counted(requested, "task")
-    )]
-    TooFewTasks {
-        /// What was asked for.
-        requested: u32,
-        /// Where it was given.
-        origin: String,
-        /// Nodes that the server runs on.
-        nodes: u32,
-    },
     /// The batch script of a server on several nodes may run on another one than the first.
     #[error(
         "launch.sh asks for --batch={requested} ({origin}), so it may not run on the first of the {nodes} nodes of the recipe's \

@@ -296,10 +296,6 @@ impl Directives {
         self.values().gpus()
     }
 
-    pub(crate) fn task_count(&self) -> Option<u32> {
-        self.values().ntasks().map(|count| count.get())
-    }
-
     pub(crate) fn node_count(&self) -> Option<NodeCount> {
         self.values().nodes().copied()
     }

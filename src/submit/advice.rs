@@ -59,6 +59,12 @@ const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
         "sinfo -o '%P %l'",
     ),
     (
+        USED_ALONE,
+        Some(OptionName::Ntasks),
+        "beside --gpus-per-task or --tres-per-task, give all GPUs with --gpus, or the number of tasks",
+        "sbatch --help",
+    ),
+    (
         &["generic resource", "gres", "tres"],
         Some(OptionName::Gres),
         "ask for resources that the nodes have",
@@ -109,6 +115,9 @@ const TOO_FEW_RESOURCES: &[&str] = &[
     "node configuration is not available",
 ];
 
+/// Of GPUs for each task, where nothing says how many tasks there are.
+const USED_ALONE: &[&str] = &["used without either"];
+
 const UNKNOWN_PARTITION: &[&str] = &["invalid partition", "no partition", "partition name"];
 
 fn is_among(words: &str, signs: &[&str]) -> bool {
@@ -146,7 +155,7 @@ pub(crate) fn is_unknown_partition(words: &str) -> bool {
 
 /// True when Slurm's words may be that no node has what is asked for.
 pub(crate) fn is_lack_of_resources(words: &str) -> bool {
-    is_among(words, TOO_FEW_RESOURCES)
+    is_among(words, TOO_FEW_RESOURCES) && !is_among(words, USED_ALONE)
 }
 
 #[cfg(test)]
@@ -177,6 +186,11 @@ mod tests {
             (
                 "Invalid generic resource (gres) specification",
                 "--gres or gres in [slurm.launch] of the settings: sinfo -o '%P %G'",
+            ),
+            (
+                "Failed to validate job spec. --gpus-per-task used without either --gpus or -n/--ntasks is not allowed.\n\
+                 Invalid generic resource (gres) specification",
+                "with --gpus, or the number of tasks, with ntasks in [slurm] of the settings",
             ),
             ("Requested node configuration is not available", "%D %T"),
             (

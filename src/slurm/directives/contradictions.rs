@@ -4,6 +4,8 @@
 use super::{Conflict, Directives, MOST_HOSTS, OptionName, Values};
 use crate::slurm::{Distribution, GpuCount, JobTime, Licenses, NodeShape, TimeLimit};
 
+const A_GPU_EACH: &str = "each node needs one GPU at least";
+
 const fn conflict(first: OptionName, second: OptionName, reason: &'static str) -> Conflict {
     Conflict {
         first,
@@ -73,14 +75,53 @@ impl Values<'_> {
                 let reason = "the tasks fill no whole number of GPUs";
                 conflicts.push(conflict(option, OptionName::Ntasks, reason));
             }
+            // Where nothing else asks for GPUs, these are all.
+            if let (Some(per_gpu), Some(tasks), Some((of_nodes, nodes))) =
+                (per_gpu, tasks, self.least_nodes())
+                && !self.0.asks_for_gpus()
+                && tasks / u64::from(per_gpu.get()) < nodes
+                && tasks >= nodes
+            {
+                conflicts.push(conflict(option, of_nodes, A_GPU_EACH));
+            }
         }
+        conflicts.extend(self.contradictions_of_tasks_and_nodes(tasks));
         let gpus = self.gpus().map(GpuCount::count);
         let nodes = self.least_nodes().or_else(|| self.nodes_of_tasks());
         if let (Some(gpus), Some((option, nodes))) = (gpus, nodes)
             && u64::from(gpus) < nodes
         {
-            let reason = "each node needs one GPU at least";
-            conflicts.push(conflict(OptionName::Gpus, option, reason));
+            conflicts.push(conflict(OptionName::Gpus, option, A_GPU_EACH));
+        }
+        conflicts
+    }
+
+    /// Nodes that so many tasks do not need, and tasks for which there are not enough. Source: `_opt_verify`
+    /// of sbatch's `opt.c`, and the controller.
+    fn contradictions_of_tasks_and_nodes(self, tasks: Option<u64>) -> Vec<Conflict> {
+        let mut conflicts = Vec::new();
+        let Some(tasks) = tasks else {
+            return conflicts;
+        };
+        let asked = self.nodes().map(|nodes| nodes.min().into());
+        for (option, nodes) in [
+            (OptionName::Nodes, asked),
+            (OptionName::Nodelist, self.0.named_nodes()),
+        ] {
+            if nodes.is_some_and(|nodes| tasks < nodes) {
+                let reason = "a job gets no more nodes than tasks";
+                conflicts.push(conflict(option, OptionName::Ntasks, reason));
+            }
+        }
+        if let (Some(nodes), Some(of_a_node)) = (self.nodes(), self.ntasks_per_node())
+            && tasks > u64::from(nodes.max()) * u64::from(of_a_node.get())
+        {
+            let reason = "the nodes take fewer tasks";
+            conflicts.push(conflict(
+                OptionName::Ntasks,
+                OptionName::NtasksPerNode,
+                reason,
+            ));
         }
         conflicts
     }

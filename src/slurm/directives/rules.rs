@@ -372,12 +372,26 @@ impl Directives {
     pub fn needs(&self) -> Vec<Need> {
         const ARBITRARY: &[OptionName] = &[Nodelist];
         const ENDLESS: &[OptionName] = &[Time];
+        const COUNTED: &[OptionName] = &[Ntasks, NtasksPerNode, Gpus];
         let is_met = |one_of: &[OptionName]| one_of.iter().any(|&name| self.meets(name));
         let rows = NEEDS.iter().copied();
         let mut needs: Vec<_> = rows
             .filter(|&(option, one_of)| self.has_need(option) && !is_met(one_of))
             .map(|(option, one_of)| Need { option, one_of })
             .collect();
+        // With so many CPUs for each, sbatch hands on CPUs, and no number of tasks.
+        let says_cpus = self.is_set(CpusPerTask) || self.asks(TresPerTask, Part::Cpus);
+        if says_cpus && self.meets(Nodes) && !is_met(COUNTED) {
+            let options = [GpusPerTask, TresPerTask].into_iter();
+            needs.extend(
+                options
+                    .filter(|&option| self.has_need(option))
+                    .map(|option| Need {
+                        option,
+                        one_of: COUNTED,
+                    }),
+            );
+        }
         let distribution = self.values().distribution();
         if distribution.is_some_and(slurm::Distribution::is_arbitrary) && !is_met(ARBITRARY) {
             needs.push(Need {
@@ -468,6 +482,29 @@ mod tests {
         exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
         exclude("ntasks_per_gpu = 4\nntasks = 2", NtasksPerGpu, Ntasks);
         exclude("ntasks_per_tres = 4\nntasks = 6", NtasksPerTres, Ntasks);
+        exclude("ntasks = 1\nnodes = 2", Nodes, Ntasks);
+        exclude("ntasks = 1\nnodes = '2-4'", Nodes, Ntasks);
+        exclude("ntasks = 1\nnodelist = 'node[1-2]'", Nodelist, Ntasks);
+        exclude(
+            "ntasks = 2\nnodes = '1-3'\nnodelist = 'node[1-3]'",
+            Nodelist,
+            Ntasks,
+        );
+        exclude(
+            "ntasks = 5\nnodes = '1-2'\nntasks_per_node = 2",
+            Ntasks,
+            NtasksPerNode,
+        );
+        exclude(
+            "ntasks = 2\nnodes = 2\nntasks_per_gpu = 2",
+            NtasksPerGpu,
+            Nodes,
+        );
+        exclude(
+            "ntasks = 2\nnodelist = 'node[1-2]'\nntasks_per_tres = 2",
+            NtasksPerTres,
+            Nodelist,
+        );
         exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
         exclude("gpus = 1\nnodelist = 'node[1-2]'", Gpus, Nodelist);
         exclude(
@@ -598,6 +635,11 @@ mod tests {
             "gpus = 4\ngpus_per_task = 1\nnodes = '1-2'\nntasks_per_node = 1",
             "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'",
             "ntasks_per_gpu = 2\nntasks = 8",
+            "ntasks_per_gpu = 2\nntasks = 2\nnodes = 2\ngres = 'gpu:1'",
+            "ntasks_per_gpu = 2\nntasks = 2\nnodes = '1-2'",
+            "ntasks = 2\nnodes = '1-4'",
+            "ntasks = 4\nnodes = '1-2'\nntasks_per_node = 2",
+            "ntasks = 4\nnodelist = 'node1'\nntasks_per_node = 2",
             "distribution = 'plane=4'\nnodes = 3\nntasks = 9",
             "distribution = 'plane=4'\nnodes = 1",
             "distribution = 'arbitrary'\nnodelist = 'n1,n1,n2'\nntasks = 3",
@@ -628,6 +670,16 @@ mod tests {
                 GpusPerSocket,
                 "gpus_per_socket = 1",
                 "extra_node_info = '1:1:1'",
+            ),
+            (
+                GpusPerTask,
+                "gpus_per_task = 1\nnodes = 2\ncpus_per_task = 4",
+                "ntasks_per_node = 2",
+            ),
+            (
+                TresPerTask,
+                "tres_per_task = 'cpu=4,gres/gpu=1'\nnodes = 2",
+                "ntasks = 2",
             ),
             (TresPerTask, "tres_per_task = 'gres/gpu=1'", "ntasks = 2"),
             (TresPerTask, "tres_per_task = 'gres/shard=1'", "nodes = 2"),
