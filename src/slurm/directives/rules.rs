@@ -482,29 +482,6 @@ mod tests {
         exclude("time = 10\ntime_min = 'UNLIMITED'", TimeMin, Time);
         exclude("ntasks_per_gpu = 4\nntasks = 2", NtasksPerGpu, Ntasks);
         exclude("ntasks_per_tres = 4\nntasks = 6", NtasksPerTres, Ntasks);
-        exclude("ntasks = 1\nnodes = 2", Nodes, Ntasks);
-        exclude("ntasks = 1\nnodes = '2-4'", Nodes, Ntasks);
-        exclude("ntasks = 1\nnodelist = 'node[1-2]'", Nodelist, Ntasks);
-        exclude(
-            "ntasks = 2\nnodes = '1-3'\nnodelist = 'node[1-3]'",
-            Nodelist,
-            Ntasks,
-        );
-        exclude(
-            "ntasks = 5\nnodes = '1-2'\nntasks_per_node = 2",
-            Ntasks,
-            NtasksPerNode,
-        );
-        exclude(
-            "ntasks = 2\nnodes = 2\nntasks_per_gpu = 2",
-            NtasksPerGpu,
-            Nodes,
-        );
-        exclude(
-            "ntasks = 2\nnodelist = 'node[1-2]'\nntasks_per_tres = 2",
-            NtasksPerTres,
-            Nodelist,
-        );
         exclude("gpus = 1\nnodes = 2", Gpus, Nodes);
         exclude("gpus = 1\nnodelist = 'node[1-2]'", Gpus, Nodelist);
         exclude(
@@ -549,6 +526,33 @@ mod tests {
             "begin = '2030-01-02'\ndeadline = '2030-01-01T12:00'",
             Begin,
             Deadline,
+        );
+    }
+
+    #[test]
+    fn tasks_that_do_not_fit_the_nodes() {
+        exclude("ntasks = 1\nnodes = 2", Nodes, Ntasks);
+        exclude("ntasks = 1\nnodes = '2-4'", Nodes, Ntasks);
+        exclude("ntasks = 1\nnodelist = 'node[1-2]'", Nodelist, Ntasks);
+        exclude(
+            "ntasks = 2\nnodes = '1-3'\nnodelist = 'node[1-3]'",
+            Nodelist,
+            Ntasks,
+        );
+        exclude(
+            "ntasks = 5\nnodes = '1-2'\nntasks_per_node = 2",
+            Ntasks,
+            NtasksPerNode,
+        );
+        exclude(
+            "ntasks = 2\nnodes = 2\nntasks_per_gpu = 2",
+            NtasksPerGpu,
+            Nodes,
+        );
+        exclude(
+            "ntasks = 2\nnodelist = 'node[1-2]'\nntasks_per_tres = 2",
+            NtasksPerTres,
+            Nodelist,
         );
     }
 
