@@ -494,7 +494,10 @@ fn turns_go_on_and_end_as_they_should() {
     let stopped = "exit 6: 1 of 4 turns ran";
     let signal = "(sleep 0.5; kill -s USR1 $$) & ";
     assert_eq!(said(signal), format!("{on}\n{stopped}"));
-    assert_eq!(said(&format!("{signal} hears=")), format!("{on}\n{stopped}"));
+    assert_eq!(
+        said(&format!("{signal} hears=")),
+        format!("{on}\n{stopped}")
+    );
     assert_eq!(
         said(&format!("{signal} requeue_limit=1")),
         format!("{on}\nscontrol requeue 7\n{stopped}")

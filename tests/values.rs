@@ -501,6 +501,8 @@ const FILE_PARTS: &[&str] = &[
     "SettingsFile",
     "SrunTable",
     "Sweep",
+    "Tensor",
+    "Tensors",
     "Usage",
     "UseCase",
     "UseCaseTable",
