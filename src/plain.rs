@@ -70,7 +70,6 @@ pub(crate) fn counted(count: impl std::fmt::Display, what: &str) -> String {
 }
 
 /// `a, b and c`.
-#[cfg(feature = "results")]
 pub(crate) fn listed(words: &[&str]) -> String {
     match words {
         [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
