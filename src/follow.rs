@@ -353,14 +353,16 @@ impl Follower {
                     return Some((task.part, task.lost()));
                 }
                 let manifest = progress.manifest.as_ref();
+                let is_turn = matches!(task.part, Some(Part::Turn(_)));
+                let failed = |manifest: &Manifest| manifest.exit_code.is_some_and(|code| code != 0);
                 let outcome = outcome::of(
                     &progress.status,
                     earlier_job.as_ref(),
                     manifest,
                     &task.files,
+                    is_turn && manifests.iter().flatten().any(|other| failed(other)),
                 );
                 let outcome = outcome?.with_what_is_there(manifest, &progress.points, &task.files);
-                let is_turn = matches!(task.part, Some(Part::Turn(_)));
                 let outcome =
                     if is_turn && outcome::never_ran(outcome.exit_code, &manifests, number) {
                         LaunchOutcome::new(None, "it did not run")

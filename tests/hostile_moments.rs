@@ -410,7 +410,7 @@ fn a_job_requeues_itself_while_it_gets_on() {
         say() {{ echo \"$*\"; }}
         scontrol() {{ return $answer; }}
         declare -A own=([c]=1)
-        code=6 slurm_id=7 restarts=1 requeue_limit=3 points=(a b c) unnamed=0 finished=1 failed=1 to_measure=2 stopped_by=USR1
+        code=6 slurm_id=7 restarts=1 requeue_limit=3 points=(a b c) unnamed=0 finished=1 failed=1 to_measure=2 stopped_by=USR1 cause=signal
         answer=0 advice=('what to do: x' 'to go on: sbatch')
         CHANGE
         {}
@@ -430,6 +430,9 @@ fn a_job_requeues_itself_while_it_gets_on() {
         ("restarts=3", "2\n"),
         ("code=5", "2\n"),
         ("stopped_by=TERM", "2\n"),
+        ("stopped_by= cause=no_time_left", goes_on),
+        // The signal went to the client's step.
+        ("stopped_by= cause=client_stopped", "2\n"),
     ] {
         assert_eq!(bash(&folder, &program.replace("CHANGE", change)), said);
     }
@@ -465,11 +468,12 @@ fn turns_go_on_and_end_as_they_should() {
     let plan = Plan::new(recipe, Settings::new()).unwrap();
     let program = format!(
         "say() {{ echo \"$*\"; }}
-        squeue() {{ echo /bench/launch.sh; }}
+        squeue() {{ echo 'my b/launch.sh'; }}
         scontrol() {{ echo \"scontrol $*\"; }}
         bash() {{ [[ ! -v hears ]] || trap '' USR1; sleep 1; return ${{codes[$3]}}; }}
         set -Eeuo pipefail
-        SLURM_JOB_ID=7 turns=4 variants=2 codes=(0 0 0 0)
+        SLURM_JOB_ID=7 SLURM_SUBMIT_DIR=/home turns=4 variants=2 codes=(0 0 0 0) stage_path=$PWD
+        mkdir -p results && : >results/run_7-0.json
         CHANGE
         {}",
         lines(
@@ -488,9 +492,11 @@ fn turns_go_on_and_end_as_they_should() {
     let left_out = "it is left out, since its server did not work before";
     let ended = |code, ran| format!("{left_out}\nexit {code}: {ran} of 4 turns ran");
     assert_eq!(said("codes=(2 0 0 0)"), ended(2, 3));
+    // This one has no manifest: something is missing for all.
+    assert_eq!(said("codes=(0 2 0 0)"), "exit 2: 2 of 4 turns ran");
     assert_eq!(said("codes=(0 4 0 0)"), ended(4, 3));
     assert_eq!(said("codes=(0 6 0 0)"), "exit 6: 2 of 4 turns ran");
-    let on = "to go on: RESUME_JOB_ID=7 sbatch /bench/launch.sh";
+    let on = r"to go on: RESUME_JOB_ID=7 sbatch /home/my\ b/launch.sh";
     let stopped = "exit 6: 1 of 4 turns ran";
     let signal = "(sleep 0.5; kill -s USR1 $$) & ";
     assert_eq!(said(signal), format!("{on}\n{stopped}"));
@@ -500,7 +506,7 @@ fn turns_go_on_and_end_as_they_should() {
     );
     assert_eq!(
         said(&format!("{signal} requeue_limit=1")),
-        format!("{on}\nscontrol requeue 7\n{stopped}")
+        format!("scontrol requeue 7\n{stopped}")
     );
     assert_eq!(
         said(&format!("{signal} requeue_limit=1 SLURM_RESTART_COUNT=1")),

@@ -481,8 +481,11 @@ fn check_secrets(command: &[Word], problems: &mut Vec<Problem>) {
             Some((option, value)) => (option, Some(value)),
             None => (word, words.peek().copied()),
         };
-        let is_secret = OPTIONS.contains(&option.replace('_', "-").as_str());
-        if is_secret && value.is_some_and(|value| !value.starts_with('-')) {
+        let name = option.replace('_', "-");
+        // A variable of a shell is no secret, but the job has no key for the server.
+        let is_of_hub = |value: &str| name == "--hf-token" && value.starts_with('$');
+        let is_given = |value: &str| !value.starts_with('-') && !is_of_hub(value);
+        if OPTIONS.contains(&name.as_str()) && value.is_some_and(is_given) {
             let option = option.to_owned();
             problems.push(Problem::SecretWord { option });
         }

@@ -450,8 +450,8 @@ pub enum Problem {
     },
     /// A secret stands in the server's command.
     #[error(
-        "the recipe's server.command has {option}: a secret would stand in scripts and manifests. Leave it out: the job asks \
-         its server without a key, and what else it needs is a variable, named in secrets under [server]"
+        "the recipe's server.command has {option}: a secret would stand in scripts and manifests. Leave it out: name its \
+         variable in secrets under [server], which the server then has (the job asks its server without a key)"
     )]
     SecretWord {
         /// The option that it is given to.

@@ -329,7 +329,7 @@ fn what_a_server_on_several_nodes_needs() {
     assert_eq!(
         said(3, &format!("ntasks = 1\n{batch}\ngpus = 'h100:12'")),
         format!(
-            "launch.sh: --nodes (the recipe) and --ntasks {origin} exclude each other: a job gets no more nodes than tasks\n\
+            "launch.sh: --nodes (the recipe) and --ntasks {origin} exclude each other: a job gets no more nodes than tasks, so give as many tasks as nodes, or leave one of the two out\n\
              launch.sh asks for --gpus=h100:12 {origin}, which Slurm may split unevenly over the 3 nodes of the recipe's \
              server: say how many each node gets, as in gres = 'gpu:h100:4'\n\
              launch.sh asks for --batch=a {origin}, so it may not run on the first of the 3 nodes of the recipe's server, \

@@ -838,7 +838,12 @@ impl Word {
             ("{node_rank}", "0"),
             ("{is_leader}", "1"),
         ];
-        all.into_iter().filter(|(name, _)| self.0.contains(name))
+        // Behind a dollar sign it is a variable of a shell.
+        let has = |name| {
+            let mut found = self.0.match_indices(name);
+            found.any(|(place, _)| !self.0[..place].ends_with('$'))
+        };
+        all.into_iter().filter(move |(name, _)| has(*name))
     }
 
     /// A variable and its value, as the script lists them.

@@ -279,10 +279,12 @@ fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
     })
 }
 
-/// A job's script, which sbatch may have been given by its path from the folder of the job.
+/// A job's script. sbatch may have been given its path from the folder of the submission, which is that of the job unless
+/// `--chdir` names another: the file tells.
 fn script(path: &str, folder: &str) -> Option<Utf8PathBuf> {
-    let folder = some(folder).map(Utf8PathBuf::from).unwrap_or_default();
-    some(path).map(|path| folder.join(path))
+    let path = some(path).map(Utf8PathBuf::from)?;
+    let from_folder = some(folder).map(|folder| Utf8PathBuf::from(folder).join(&path));
+    from_folder.filter(|whole| whole.is_file()).or(Some(path))
 }
 
 fn job_id(text: &str) -> Result<JobId, String> {
@@ -496,15 +498,21 @@ CLUSTER: lab
         let jobs = [3999, 4000].map(|id: u32| JobId::parse(&id.to_string()).unwrap());
         assert_eq!(record.waits_for, jobs);
         let script = record.script.as_deref();
-        assert_eq!(script, Some("/home/a user/bench/launch.sh".into()));
+        assert_eq!(script, Some("bench/launch.sh".into()));
     }
 
     /// What sbatch was given holds where it says all, and where nothing says from which folder.
     #[test]
     fn a_script_by_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+        std::fs::write(folder.join("launch.sh"), "").unwrap();
+        let there = folder.join("launch.sh");
         for (command, folder, path) in [
-            ("../b/launch.sh", "/home/a", Some("/home/a/../b/launch.sh")),
-            ("/b/launch.sh", "/home/a", Some("/b/launch.sh")),
+            ("launch.sh", folder.as_str(), Some(there.as_str())),
+            ("/b/launch.sh", folder.as_str(), Some("/b/launch.sh")),
+            // Under --chdir, it is from elsewhere.
+            ("b/launch.sh", folder.as_str(), Some("b/launch.sh")),
             ("launch.sh", "(null)", Some("launch.sh")),
             ("(null)", "/home/a", None),
         ] {

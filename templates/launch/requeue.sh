@@ -7,7 +7,7 @@ requeue() {
   fi
   scontrol requeue "$slurm_id" || (($? > 128)) || say "error: Slurm does not requeue the job: $way_on" >&2
 }
-if ((code == 6 && restarts < requeue_limit && ${#own[@]} < to_measure && finished + failed < ${#points[@]} + unnamed)) && [[ $stopped_by != TERM ]]; then
+if ((code == 6 && restarts < requeue_limit && ${#own[@]} < to_measure && finished + failed < ${#points[@]} + unnamed)) && [[ $stopped_by == USR* || $cause == no_time_left ]]; then
   way_on=${advice[*]: -1} advice=()
   say "the job goes on by itself: restart $((restarts + 1)) of at most $requeue_limit"
   trap requeue EXIT

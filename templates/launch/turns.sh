@@ -19,16 +19,19 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
     while kill -0 $! 2>/dev/null; do sleep 0.3 || true; done
     wait $! && status=0 || status=$?
     ran=$((ran + 1))
-    # A server that does not take the client's requests ends with 2.
-    [[ $status != [234] ]] || broken+="$((turn % variants)) "
     ((code > 0 && status != 6)) || code=$status
     [[ -z $stopped_by && $status == [02345] ]] || break
+    # What is missing before there is a manifest is missing for all.
+    [[ $status != 2 || -e $stage_path/results/run_$SLURM_JOB_ID-$turn.json ]] || break
+    [[ $status != [234] ]] || broken+="$((turn % variants)) "
   done
   # A turn says how to go on, but not where the signal came between two of them.
   if [[ -n $stopped_by && $status != 6 ]] && ((status != 0 || turn < turns - 1)); then
     code=6
-    say "to go on: RESUME_JOB_ID=$SLURM_JOB_ID sbatch $(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%o)"
-    [[ $stopped_by == TERM ]] || ((${SLURM_RESTART_COUNT:-0} >= ${requeue_limit-0})) || scontrol requeue "$SLURM_JOB_ID"
+    script=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%o 2>/dev/null) || true
+    [[ $script == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
+    { [[ $stopped_by != TERM ]] && ((${SLURM_RESTART_COUNT:-0} < ${requeue_limit-0})) && scontrol requeue "$SLURM_JOB_ID"; } ||
+      say "to go on: RESUME_JOB_ID=$SLURM_JOB_ID sbatch $(printf %q "$script")"
   fi
   say "exit $code: $ran of $turns turns ran"
   exit "$code"

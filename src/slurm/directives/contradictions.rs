@@ -103,15 +103,9 @@ impl Values<'_> {
         let Some(tasks) = tasks else {
             return conflicts;
         };
-        let asked = self.nodes().map(|nodes| nodes.min().into());
-        for (option, nodes) in [
-            (OptionName::Nodes, asked),
-            (OptionName::Nodelist, self.0.named_nodes()),
-        ] {
-            if nodes.is_some_and(|nodes| tasks < nodes) {
-                let reason = "a job gets no more nodes than tasks";
-                conflicts.push(conflict(option, OptionName::Ntasks, reason));
-            }
+        if self.nodes().is_some_and(|nodes| tasks < nodes.min().into()) {
+            let reason = "a job gets no more nodes than tasks, so give as many tasks as nodes, or leave one of the two out";
+            conflicts.push(conflict(OptionName::Nodes, OptionName::Ntasks, reason));
         }
         if let (Some(nodes), Some(of_a_node)) = (self.nodes(), self.ntasks_per_node())
             && tasks > u64::from(nodes.max()) * u64::from(of_a_node.get())

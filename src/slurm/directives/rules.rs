@@ -533,12 +533,6 @@ mod tests {
     fn tasks_that_do_not_fit_the_nodes() {
         exclude("ntasks = 1\nnodes = 2", Nodes, Ntasks);
         exclude("ntasks = 1\nnodes = '2-4'", Nodes, Ntasks);
-        exclude("ntasks = 1\nnodelist = 'node[1-2]'", Nodelist, Ntasks);
-        exclude(
-            "ntasks = 2\nnodes = '1-3'\nnodelist = 'node[1-3]'",
-            Nodelist,
-            Ntasks,
-        );
         exclude(
             "ntasks = 5\nnodes = '1-2'\nntasks_per_node = 2",
             Ntasks,
