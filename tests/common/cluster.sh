@@ -95,8 +95,9 @@ case $program in
   ngc) cp -r "/mnt/given/ngc/${4##*:}"/* "$(option --dest "$@")" ;;
   genai-perf)
     folder=$(option --artifact-dir "$@")
-    if [[ -e /mnt/given/hangs && ($(</mnt/given/hangs) != later || $(option --concurrency "$@") == 2) ]]; then
+    if [[ -e /mnt/given/hangs && ($(</mnt/given/hangs) != later || $(option --concurrency "$@") == 1) ]]; then
       # Not before its turn.
+      until [[ $(</mnt/given/hangs) != later || -e $NIM_SLURM_GATE/open ]]; do sleep 0.2; done
       [[ -e $NIM_SLURM_GATE/open ]] || exec sleep 600
       sleep 600 &
       echo $! >/mnt/child

@@ -120,7 +120,7 @@ impl Newer<'_> {
                 let results = fs::read_dir(self.folder.join("stage/results")).unwrap();
                 let names = results.map(|entry| entry.unwrap().file_name());
                 let names = names.filter_map(|name| name.into_string().ok());
-                let own = |name: &String| name.ends_with(&format!("_1_chat_128_128_{id}"));
+                let own = |name: &String| name.ends_with(&format!("_2_chat_128_128_{id}"));
                 names.filter(own).count() == 1
             });
             run(self
