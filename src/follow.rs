@@ -354,13 +354,17 @@ impl Follower {
                 }
                 let manifest = progress.manifest.as_ref();
                 let is_turn = matches!(task.part, Some(Part::Turn(_)));
-                let failed = |manifest: &Manifest| manifest.exit_code.is_some_and(|code| code != 0);
+                let is_success = is_turn && outcome::has_succeeded_alone(manifest, &manifests);
                 let outcome = outcome::of(
-                    &progress.status,
+                    // The job's end is then another turn's.
+                    if is_success {
+                        &JobStatus::Unknown
+                    } else {
+                        &progress.status
+                    },
                     earlier_job.as_ref(),
                     manifest,
                     &task.files,
-                    is_turn && manifests.iter().flatten().any(|other| failed(other)),
                 );
                 let outcome = outcome?.with_what_is_there(manifest, &progress.points, &task.files);
                 let outcome =

@@ -138,13 +138,12 @@ const fn meaning(code: u32) -> &'static str {
     }
 }
 
-/// The end of the launch job, if it has one; of a turn, whether another one's manifest says the job's failure.
+/// The end of the launch job, if it has one.
 pub(super) fn of(
     launch: &JobStatus,
     before: Option<&(ChainJob, JobRecord)>,
     manifest: Option<&Manifest>,
     files: &RunFiles,
-    is_other_s_failure: bool,
 ) -> Option<LaunchOutcome> {
     let record = launch.record();
     let never_starts = record.filter(|record| record.never_starts());
@@ -163,9 +162,8 @@ pub(super) fn of(
         return Some(LaunchOutcome::new(None, record.blocking_reason()?));
     }
     // Others may write to the folder of results: they make no job succeed that Slurm saw fail.
-    let may_succeed = is_other_s_failure
-        || record
-            .is_none_or(|record| record.state == JobState::Completed || !record.state.has_ended());
+    let may_succeed = record
+        .is_none_or(|record| record.state == JobState::Completed || !record.state.has_ended());
     let last = manifest.filter(|manifest| is_of_last_start(manifest, record));
     let exit_code = last.and_then(|manifest| manifest.exit_code);
     let exit_code = exit_code.filter(|code| *code != 0 || may_succeed);
@@ -196,6 +194,13 @@ pub(super) fn of(
         }
         (None, manifest) => ended_by_slurm(record, manifest, files),
     })
+}
+
+/// Whether a turn succeeded by its manifest, and another one's says why the job did not.
+pub(super) fn has_succeeded_alone(own: Option<&Manifest>, manifests: &[Option<&Manifest>]) -> bool {
+    let code = |manifest: &Manifest| manifest.exit_code;
+    let failed = |manifest: &&Manifest| code(manifest).is_some_and(|code| code != 0);
+    own.and_then(code) == Some(0) && manifests.iter().flatten().any(failed)
 }
 
 /// Whether a turn without a manifest never ran, of a job that ended by itself with this code. What is missing ends the job
@@ -514,7 +519,7 @@ mod tests {
             (6, &["output"]),
         ] {
             let launch = launch(&files, JobState::Failed, code);
-            let outcome = of(&launch, None, Some(&saying(Some(code))), &files, false).unwrap();
+            let outcome = of(&launch, None, Some(&saying(Some(code))), &files).unwrap();
             let names: Vec<_> = outcome
                 .logs
                 .iter()
@@ -528,7 +533,7 @@ mod tests {
         // Before there are steps, the job itself says what is missing.
         std::fs::remove_file(&files.logs[0].client).unwrap();
         let failed = launch(&files, JobState::Failed, 2);
-        let outcome = of(&failed, None, None, &files, false).unwrap();
+        let outcome = of(&failed, None, None, &files).unwrap();
         assert_eq!(outcome.exit_code, Some(2));
         assert_eq!(outcome.logs, [files.results.join("output")]);
     }
@@ -550,7 +555,7 @@ mod tests {
                 exit_replica,
                 ..saying(Some(3))
             };
-            let outcome = of(&failed, None, Some(&manifest), &files, false).unwrap();
+            let outcome = of(&failed, None, Some(&manifest), &files).unwrap();
             let names = outcome.logs.iter().filter_map(|log| log.file_name());
             names.map(str::to_owned).collect()
         };
@@ -624,17 +629,9 @@ mod tests {
             assert_eq!(found, never, "{code}");
         }
         assert!(!never_ran(None, &[finished, None], 1), "Slurm ended it");
-    }
-
-    #[test]
-    fn a_turn_has_succeeded_where_another_one_failed() {
-        let (_folder, files) = files();
-        let failed = launch(&files, JobState::Failed, 3);
-        let code = |of_another| {
-            let outcome = of(&failed, None, Some(&saying(Some(0))), &files, of_another);
-            outcome.unwrap().exit_code
-        };
-        assert_eq!([true, false].map(code), [Some(0), Some(3)]);
+        assert!(has_succeeded_alone(finished, &[finished, died]));
+        assert!(!has_succeeded_alone(died, &[finished, died]));
+        assert!(!has_succeeded_alone(finished, &[finished, None]));
     }
 
     #[test]
@@ -647,7 +644,7 @@ mod tests {
         };
         let outcome = |code| {
             let launch = launch(&files, JobState::Failed, code);
-            of(&launch, None, Some(&said(code)), &files, false).unwrap()
+            of(&launch, None, Some(&said(code)), &files).unwrap()
         };
         assert_eq!(
             outcome(3).log_lines,
@@ -671,7 +668,6 @@ mod tests {
                 before,
                 None,
                 &files,
-                false,
             )
         };
         let mut pending = launch(&files, JobState::Pending, 0)
@@ -701,7 +697,7 @@ mod tests {
     #[test]
     fn a_job_that_never_was() {
         let (_folder, files) = files();
-        let outcome = of(&JobStatus::Unknown, None, None, &files, false).unwrap();
+        let outcome = of(&JobStatus::Unknown, None, None, &files).unwrap();
         assert!(
             outcome
                 .to_string()
@@ -719,10 +715,7 @@ mod tests {
             let mut record = launch.record().unwrap().clone();
             record.restarts = Some(1);
             let launch = JobStatus::Known(vec![record]);
-            assert_eq!(
-                of(&launch, None, Some(&saying(Some(6))), &files, false),
-                None
-            );
+            assert_eq!(of(&launch, None, Some(&saying(Some(6))), &files), None);
         }
     }
 
@@ -733,12 +726,12 @@ mod tests {
         // A shared file system may show the manifest of a moment ago.
         for manifest in [saying(Some(0)), saying(None)] {
             assert!(
-                of(&completed, None, Some(&manifest), &files, false)
+                of(&completed, None, Some(&manifest), &files)
                     .unwrap()
                     .is_success()
             );
         }
-        let outcome = of(&completed, None, None, &files, false).unwrap();
+        let outcome = of(&completed, None, None, &files).unwrap();
         assert!(!outcome.is_success());
         assert!(
             outcome.to_string().contains("it was no launch job"),
@@ -746,12 +739,12 @@ mod tests {
         );
         let forgotten = JobStatus::Unknown;
         assert!(
-            of(&forgotten, None, Some(&saying(Some(0))), &files, false)
+            of(&forgotten, None, Some(&saying(Some(0))), &files)
                 .unwrap()
                 .is_success()
         );
         assert_eq!(
-            of(&forgotten, None, Some(&saying(None)), &files, false)
+            of(&forgotten, None, Some(&saying(None)), &files)
                 .unwrap()
                 .exit_code,
             None
@@ -762,7 +755,7 @@ mod tests {
     fn what_slurm_ended() {
         let (_folder, files) = files();
         let ended = launch(&files, JobState::NodeFail, 0);
-        let outcome = of(&ended, None, Some(&saying(None)), &files, false).unwrap();
+        let outcome = of(&ended, None, Some(&saying(None)), &files).unwrap();
         assert_eq!(outcome.to_string(), "Slurm ended launch: NODE_FAIL, Why");
         assert_eq!(outcome.exit_code, None);
         assert_eq!(
@@ -770,7 +763,7 @@ mod tests {
             ["to go on: RESUME_JOB_ID=7 sbatch launch.sh"]
         );
         // Without a manifest it has measured nothing.
-        let outcome = of(&ended, None, None, &files, false).unwrap();
+        let outcome = of(&ended, None, None, &files).unwrap();
         assert_eq!(outcome.advice, [""; 0]);
     }
 
@@ -789,14 +782,7 @@ mod tests {
         record.output = Some("/tmp/slurm-7.out".into());
         let advice = "Slurm could not write /tmp/slurm-7.out on n1: submit from a folder that login and compute nodes \
                       share, or name a file in one: --sbatch output=/lustre/.../%x-%j.out";
-        let of_launch = of(
-            &JobStatus::Known(vec![record.clone()]),
-            None,
-            None,
-            &files,
-            false,
-        )
-        .unwrap();
+        let of_launch = of(&JobStatus::Known(vec![record.clone()]), None, None, &files).unwrap();
         assert_eq!(
             of_launch.to_string(),
             "Slurm ended launch: FAILED, signal 53, JobLaunchFailure"
@@ -807,7 +793,7 @@ mod tests {
         waits.state = JobState::Pending;
         waits.reason = Some("DependencyNeverSatisfied".to_owned());
         let waits = JobStatus::Known(vec![waits]);
-        let of_setup = of(&waits, Some(&(setup, record.clone())), None, &files, false);
+        let of_setup = of(&waits, Some(&(setup, record.clone())), None, &files);
         assert_eq!(of_setup.unwrap().advice, [advice]);
         record.output = Some("/no/such folder/slurm-7.out".into());
         assert_eq!(
@@ -821,7 +807,7 @@ mod tests {
         });
         record.output = None;
         record.nodes = None;
-        let of_launch = of(&JobStatus::Known(vec![record]), None, None, &files, false).unwrap();
+        let of_launch = of(&JobStatus::Known(vec![record]), None, None, &files).unwrap();
         assert!(of_launch.advice[0].starts_with("Slurm could not write its output on its node: "));
     }
 
@@ -836,7 +822,7 @@ mod tests {
         cancelled.array = Some(("5".parse().unwrap(), "2".to_owned()));
         cancelled.script = Some("./my bench/launch.sh".into());
         let launch = JobStatus::Known(vec![cancelled]);
-        let outcome = of(&launch, None, Some(&saying(Some(6))), &files, false).unwrap();
+        let outcome = of(&launch, None, Some(&saying(Some(6))), &files).unwrap();
         assert_eq!(
             outcome.advice,
             ["to go on: RESUME_JOB_ID=5 sbatch './my bench/launch.sh'"]

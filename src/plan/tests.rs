@@ -806,6 +806,7 @@ fn words_of_a_command_that_are_refused() {
         ("{is_leader}", "write 1 in its place, or"),
         (r#"{"a": 1, "b": {}}"#, ""),
         ("--port ${PORT}", ""),
+        ("--seed ${node_rank}", ""),
     ] {
         for in_environment in [false, true] {
             let said = said(word, in_environment, 1);
@@ -826,6 +827,8 @@ fn words_of_a_command_that_are_refused() {
     }
     assert!(said("--hf_token|hf_abc", false, 1).contains("has --hf_token: a secret"));
     assert_eq!(said("--hf-token|--api-key-file|a", false, 1), "");
+    assert_eq!(said("bash|-c|serve --hf-token $HF_TOKEN", false, 1), "");
+    assert!(said("bash|-c|serve --api-key $KEY", false, 1).contains(secret));
 }
 
 /// What a job does not get from the shell that submits it.
