@@ -43,10 +43,14 @@ pub(crate) fn line<'a>(text: &'a str, beginning: &str) -> &'a str {
 /// The next line that begins with these words.
 #[track_caller]
 fn next(lines: &mut impl Iterator<Item = std::io::Result<String>>, beginning: &str) -> String {
-    let mut lines = lines.map(|line| line.unwrap());
-    lines
-        .find(|line| line.starts_with(beginning))
-        .unwrap_or_else(|| panic!("{beginning:?} did not come"))
+    let mut others = Vec::new();
+    for line in lines.map(|line| line.unwrap()) {
+        if line.starts_with(beginning) {
+            return line;
+        }
+        others.push(line);
+    }
+    panic!("{beginning:?} did not come: {}", others.join("\n"));
 }
 
 #[test]
@@ -332,7 +336,8 @@ fn ctrl_c_leaves_the_job_running() {
 fn a_job_that_is_requeued_is_followed_on() {
     let lab = Lab::enter();
     let mut site = site(&lab, "follow_requeue");
-    site.set("LAB_NIM_ARGS", "--startup-delay 8");
+    // A run that starts with all points finished is over between two looks.
+    site.set("LAB_NIM_ARGS", "--startup-delay 8 --itl-ms 30");
     let mut follower = program_with(&lab, &site, &["submit", "--follow", "scripts"])
         .stdout(Stdio::piped())
         .spawn()
