@@ -948,8 +948,8 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert_eq!(text.matches("<path class=\"mark dim\"").count(), 3 * 4);
     assert_eq!(text.matches(">best<").count(), 0, "{text}");
     assert!(text.contains("<p>Highest throughput: "), "{text}");
-    let note = "2 of 2 points were measured for less than 10 s: do not rely on their numbers";
-    let again = "easure them again with more requests (--requests-per-concurrency)";
+    let note = "2 of 2 points ran for less than 10 s: do not rely on their numbers";
+    let again = "easure them again with more requests (--requests-per-concurrency 47)";
     let on_page = format!("<p>{note}. M{again}.</p>");
     assert!(text.contains(&on_page), "{text}");
     let at_the_end = format!("note: {note}; m{again}\n");
@@ -960,10 +960,7 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     );
     assert_eq!(best(), (Some(8), vec![8])); // 669 tokens/s, and not too short
     let (page, said) = written();
-    assert!(
-        said.contains("note: 2 of 3 points were measured "),
-        "{said}"
-    );
+    assert!(said.contains("note: 2 of 3 points ran "), "{said}");
     let marks = page.matches("<path class=\"mark dim\"").count();
     assert_eq!(marks, 3 * 4, "{page}");
     assert!(page.contains(">too short</li>"));
@@ -1052,7 +1049,7 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         "{page}"
     );
     // Those of which no longer one is there.
-    let note = "1 of 2 points were measured for less than 10 s: do not rely on their numbers.";
+    let note = "1 of 2 points ran for less than 10 s: do not rely on their numbers.";
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(

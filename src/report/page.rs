@@ -17,8 +17,8 @@ use super::{head, legend};
 use crate::load::{Length, Load};
 use crate::plain::{counted, plain};
 use crate::results::{
-    GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run, Statistic, Summary,
-    Verdict, pareto_front, way,
+    EnoughRequests, GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run,
+    Statistic, Summary, Verdict, pareto_front, way,
 };
 use crate::slurm::RunId;
 
@@ -33,6 +33,8 @@ struct Page<'a> {
     points: usize,
     /// How many are too short, of those that were not measured again for longer.
     short: usize,
+    /// The flag with which they are long enough.
+    enough: Option<EnoughRequests>,
     /// How many are too short and were measured again for longer.
     again: usize,
     /// None where use cases have others.
@@ -176,6 +178,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         facts: head::facts(report),
         points: report.run.points().len() - (all_short - short),
         short,
+        enough: report.run.enough_requests(),
         again: all_short - short,
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),

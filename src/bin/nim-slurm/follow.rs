@@ -4,7 +4,7 @@ use std::thread;
 
 use camino::Utf8Path;
 use clap::Args;
-use nim_slurm::results::{Requests, Run};
+use nim_slurm::results::Run;
 use nim_slurm::slurm::{OptionName, SubmittedJob};
 use nim_slurm::{
     Follower, JobRecord, JobState, JobStatus, LaunchOutcome, Plan, Progress, Queue, RunId,
@@ -273,68 +273,15 @@ fn too_short(
     let short = run.short_points();
     let shortest = short.iter().filter_map(|point| point.seconds());
     let shortest = shortest.reduce(f64::min)?;
-    let measured = run.points().iter().filter_map(|point| {
-        Some(Measured {
-            in_flight: point.concurrency(),
-            requests: f64::from(u32::try_from(point.request_count()?).ok()?),
-            seconds: point.seconds()?,
-        })
-    });
+    let enough = run.enough_requests()?;
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
          do not rely on their numbers; to measure again: {}\n\
          the charts of the report then show the new points in place of these",
         short.len(),
         run.points().len(),
-        again(&enough_requests(&measured.collect::<Vec<_>>()))
+        again(&enough.to_string())
     ))
-}
-
-struct Measured {
-    in_flight: Option<u32>,
-    requests: f64,
-    seconds: f64,
-}
-
-impl Measured {
-    /// A fifth more than would take ten seconds.
-    fn enough(&self) -> f64 {
-        1.2 * Requests::SHORT * self.requests / self.seconds
-    }
-
-    fn in_flight(&self) -> f64 {
-        f64::from(self.in_flight.unwrap_or(1))
-    }
-}
-
-/// The flag with which each of these points is long enough; of two, the one that takes less time.
-fn enough_requests(points: &[Measured]) -> String {
-    let most = |each: fn(&Measured) -> f64| {
-        let short = points
-            .iter()
-            .filter(|point| point.seconds < Requests::SHORT);
-        in_two_digits(short.map(each).fold(1.0, f64::max))
-    };
-    let least = most(Measured::enough);
-    let for_each = most(|point| point.enough() / point.in_flight());
-    let takes = |requests: &dyn Fn(&Measured) -> f64| -> f64 {
-        let points = points.iter();
-        let seconds =
-            points.map(|point| point.seconds * (requests(point) / point.requests).max(1.0));
-        seconds.sum()
-    };
-    let is_closed = points.iter().all(|point| point.in_flight.is_some());
-    if is_closed && takes(&|point| for_each * point.in_flight()) < takes(&|_| least) {
-        format!("--requests-per-concurrency {for_each}")
-    } else {
-        format!("--min-requests {least}")
-    }
-}
-
-/// The next higher number of which only two digits are not 0.
-fn in_two_digits(number: f64) -> f64 {
-    let unit = 10_f64.powf((number.log10().floor() - 1.0).max(0.0));
-    unit * (number / unit).ceil()
 }
 
 /// What shows the results of all jobs of the run.
@@ -400,35 +347,5 @@ fn show_logs(outcome: &LaunchOutcome) {
             }
             Err(error) => tell(&format!("cannot read {log}: {error}")),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn enough_requests_take_little_time() {
-        let flag = |points: &[(u32, f64, f64)]| {
-            let measured = points
-                .iter()
-                .map(|(in_flight, requests, seconds)| Measured {
-                    in_flight: Some(*in_flight).filter(|number| *number > 0),
-                    requests: *requests,
-                    seconds: *seconds,
-                });
-            enough_requests(&measured.collect::<Vec<_>>())
-        };
-        // 900 requests would take 54 s at concurrency 1.
-        let fast = [(1, 20.0, 1.2), (2, 20.0, 0.6), (4, 20.0, 0.27)];
-        assert_eq!(flag(&fast), "--requests-per-concurrency 230");
-        // With 40 for each in flight, the last one would take 80 s more.
-        let one = [(1, 20.0, 6.0), (10, 50.0, 12.0), (100, 500.0, 11.0)];
-        assert_eq!(flag(&one), "--min-requests 40");
-        // Of a rate, none is in flight.
-        assert_eq!(
-            flag(&[(0, 30.0, 8.0), (1, 20.0, 0.1)]),
-            "--min-requests 2400"
-        );
     }
 }

@@ -579,8 +579,13 @@ fn note_short_points(run: &Run) {
     // Those that were measured again are one.
     let points = run.points().len() - (run.points().iter().filter(is_short).count() - short);
     if short > 0 {
+        let enough = run.enough_requests();
+        let enough = enough
+            .map(|enough| format!(" ({enough})"))
+            .unwrap_or_default();
         note(&format!(
-            "{short} of {points} points were measured for less than 10 s: do not rely on their numbers; measure them again with more requests (--requests-per-concurrency)"
+            "{short} of {points} points ran for less than 10 s: do not rely on their numbers; measure them again with \
+             more requests{enough}"
         ));
     }
 }
