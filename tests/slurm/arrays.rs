@@ -96,15 +96,21 @@ fn array_by_use_case_is_resumed() {
             .output()
             .unwrap()
     };
-    let seen = follow(&first);
-    assert_eq!(seen.status.code(), Some(1), "{}", words(&seen));
-    let seen = words(&seen);
-    assert_eq!(
-        line(&seen, "error: "),
-        "error: task 1: launch ended with 6: stopped by signal TERM"
-    );
-    assert!(seen.contains("point 3 of 4 is finished: "), "{seen}");
-    assert!(line(&seen, "to print them: ").ends_with(&format!(" --job {first}")));
+    let told = || {
+        let seen = follow(&first);
+        assert_eq!(seen.status.code(), Some(1), "{}", words(&seen));
+        let seen = words(&seen);
+        assert_eq!(
+            line(&seen, "error: "),
+            "error: task 1: launch ended with 6: stopped by signal TERM"
+        );
+        assert!(seen.contains("point 3 of 4 is finished: "), "{seen}");
+        assert!(line(&seen, "to print them: ").ends_with(&format!(" --job {first}")));
+    };
+    told();
+    // A site's controller forgets a job after minutes.
+    lab.forget_all_jobs();
+    told();
 
     site.set("RESUME_JOB_ID", &first);
     let second = submit(&lab, &site);
