@@ -5,11 +5,9 @@
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
-
 {% include "launch/settings.sh" %}
 
 # ---- Common ground ----------------------------------------------------------
-
 {% include "lib/base.sh" %}
 
 {% include "lib/stage_path.sh" %}
@@ -47,7 +45,6 @@ say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
 # ---- Checks: before any GPU is used -------------------------------------------
-
 {% include "launch/job_and_paths.sh" %}
 {%- if has_several %}
 
@@ -77,7 +74,6 @@ say "$made_by, recipe $recipe"
 {% include "launch/unfinished.sh" %}
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
-
 {% include "launch/manifest.sh" %}
 {%- if search.is_some() %}
 
@@ -86,10 +82,10 @@ say "$made_by, recipe $recipe"
 {%- endif %}
 
 # ---- The steps: a server's and its client's ---------------------------------------
-
 {% include "launch/steps.sh" %}
 
 {% include "launch/stop_steps.sh" %}
+{% include "lib/preempted.sh" %}
 {%- if has_several %}
 
 {% include "launch/several_steps.sh" %}
@@ -98,11 +94,9 @@ say "$made_by, recipe $recipe"
 {% include "launch/show_cause.sh" %}
 
 # ---- The run ----------------------------------------------------------------------
-
 {% include "launch/run.sh" %}
 
 # ---- The end ------------------------------------------------------------------------
-
 {% include "launch/outcome.sh" %}
 
 {% include "launch/stop_and_count.sh" %}

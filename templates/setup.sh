@@ -378,6 +378,11 @@ done
 # When Slurm ends the job, its steps may end a moment before its word comes here;
 # and it may end the sleep, too.
 ((failed == 0)) || sleep 0.5 || true
+{% include "lib/preempted.sh" %}
+if ((failed > 0)) && [[ -z $stopped ]] && is_preempted "$SLURM_JOB_ID"; then
+  say "Slurm preempts this job: it waits for that, so that Slurm can start it again"
+  stay stopped
+fi
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
   fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"

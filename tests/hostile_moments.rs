@@ -276,7 +276,8 @@ fn a_silent_client_does_not_hold_the_gpus() {
         "set -Eu
         {}{}
         run=. ready_timeout=1000 point_timeout=100 replicas=1 blamed=0 points=(a b) stopped_by='' port=8000 all_logs=logs/x.out
-        results=. job_id=7
+        results=. job_id=7 slurm_id=7 preempted=''
+        is_preempted() {{ false; }}
         declare -A last_act=()
         log_of() {{ echo \"$1.out\"; }}
         sleep 25 >/dev/null 2>&1 & servers=($!)
@@ -296,7 +297,7 @@ fn a_silent_client_does_not_hold_the_gpus() {
         functions(&launch, &names),
         functions(&launch, &["goes_on"]),
         lines(&launch, "silent_at=$((", "done"),
-        lines(&launch, "server=${servers[blamed]-}", "[[ -z $stopped_by ]] || {"),
+        lines(&launch, "server=${servers[blamed]-}", "[[ -z $stopped_by$preempted ]] || {"),
     );
     // 1000 + 2 * 100 + 600 s until the first point, 800 s for each other.
     let folder = tempfile::tempdir().unwrap();
@@ -1007,6 +1008,39 @@ fn the_name_of_a_manifest_is_no_way_into_a_log() {
     let said = bash(&folder, &program);
     let expected = "of job 4, only the first 1,000 manifests count\n23 9 4 1 2 ";
     assert!(said.starts_with(expected), "{said}");
+}
+
+/// An epilog may take minutes, in which the job is in the queue and its script is not.
+#[test]
+fn a_job_at_its_epilog_may_be_resumed() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    fs::create_dir(&results).unwrap();
+    let own = functions(&launch, &["text_of"]);
+    let resume = lines(&launch, "runs=(\"$job_id\")", "readonly runs");
+    let said = |code: &str, states: &str| {
+        let manifest = format!("{{\n  \"resumes\": [],\n  \"exit_code\": {code},\n}}");
+        fs::write(results.join("run_4.json"), manifest).unwrap();
+        let program = format!(
+            "{own}
+            missing() {{ echo \"missing $*\"; }}; squeue() {{ printf '{states}'; }}
+            results=$PWD/results job_id=9 RESUME_JOB_ID=4 default_resume_job_id=
+            {resume}
+            printf '<%s>' \"${{runs[@]}}\""
+        );
+        bash(&folder, &program)
+    };
+    assert_eq!(said("0", ""), "<9><4>");
+    assert_eq!(said("6", "COMPLETING\\n"), "<9><4>");
+    for (code, states) in [
+        ("null", "COMPLETING\\n"),
+        ("6", "COMPLETING\\nPENDING\\n"),
+        ("6", "RUNNING\\n"),
+    ] {
+        let said = said(code, states);
+        assert!(said.contains("it is still in the queue"), "{said}");
+    }
 }
 
 #[test]

@@ -21,6 +21,11 @@ const ROWS: &[(&[&str], &str, &str)] = &[
         "scontrol show partition",
     ),
     (
+        &["MaxMemPerLimit"],
+        "asks for more memory than a job may have here (--mem=0 is all of a node)",
+        "scontrol show config | grep MaxMemPer",
+    ),
+    (
         &["BadConstraints"],
         "asks for what no node has",
         "sinfo -o '%P %D %T %c %m %G %f'",
@@ -149,7 +154,8 @@ impl JobRecord {
 
 fn waits_for_others(id: JobId) -> String {
     format!(
-        "job {id} waits until other jobs have ended: its account or quality of service is at a limit"
+        "job {id} waits until other jobs have ended: its account or quality of service is at a limit; if no other job is \
+         there, it asks for more than the limit itself: see sacctmgr show qos format=name,maxtrespu,grptres"
     )
 }
 
@@ -170,6 +176,7 @@ mod tests {
             ("PartitionTimeLimit", "more time than its partition allows"),
             ("PartitionNodeLimit", "scontrol show partition"),
             ("BadConstraints", "what no node has"),
+            ("MaxMemPerLimit", "scontrol show config | grep MaxMemPer"),
             ("QOSNotAllowed", "does not let in"),
             (
                 "Job's_account_not_permitted_to_use_this_partition_(gpu_allows_a,b_not_root)",

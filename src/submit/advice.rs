@@ -59,6 +59,12 @@ const ROWS: &[(&[&str], Option<OptionName>, &str, &str)] = &[
         "sinfo -o '%P %l'",
     ),
     (
+        &["memory required by task"],
+        Some(OptionName::Mem),
+        "ask for less memory than a job may have, where 0 is all of a node",
+        "scontrol show config | grep MaxMemPer",
+    ),
+    (
         USED_ALONE,
         Some(OptionName::Ntasks),
         "beside --gpus-per-task or --tres-per-task, give all GPUs with --gpus, or the number of tasks",
@@ -191,6 +197,10 @@ mod tests {
                 "Failed to validate job spec. --gpus-per-task used without either --gpus or -n/--ntasks is not allowed.\n\
                  Invalid generic resource (gres) specification",
                 "with --gpus, or the number of tasks, with ntasks in [slurm] of the settings",
+            ),
+            (
+                "Memory required by task is not available",
+                "with mem in [slurm] of the settings: scontrol show config | grep MaxMemPer",
             ),
             ("Requested node configuration is not available", "%D %T"),
             (

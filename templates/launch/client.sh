@@ -126,7 +126,6 @@ wait_until_ready() {
 }
 
 # ---- One point --------------------------------------------------------------------
-
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
@@ -195,7 +194,6 @@ check_result() {
 }
 
 # ---- The warm-up, and the server's prefix cache -------------------------------------
-
 # warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like the point's, whose prompts are common words.
 warm_up() {
   local number requests=() answered=0
@@ -318,7 +316,6 @@ start_next() {
 }
 
 # ---- One point, from its warm-up to its result ----------------------------------------
-
 # Ends when the server has twice in a row shown no sign of life: that it made tokens, or else that it answers. A small
 # completion would wait behind all others where they are too many.
 watch_server() {

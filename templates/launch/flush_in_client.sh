@@ -1,5 +1,4 @@
 # ---- A prefix cache that is emptied before each point ---------------------------------------
-
 # empty_cache: true once the server has emptied its prefix cache.
 empty_cache() {
   local path answer answers='' end=$((SECONDS + 10))

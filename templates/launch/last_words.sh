@@ -4,7 +4,7 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  [[ $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
+  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
@@ -28,4 +28,5 @@ store_until=$((SECONDS + 10))
 in_time rm -rf -- "$copies" "$run/points" ${data_sets_folder:+"$data_sets_folder"}
 in_time clear_run
 rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
+[[ -z ${preempted-} || $code == 0 ]] || stay stopped_by
 exit "$code"

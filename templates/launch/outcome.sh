@@ -10,9 +10,10 @@ case $cause in
   no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
   *) running "$server" || cause=server_ended ;;
 esac
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# When Slurm ends the job, its steps may end a moment before its word comes here, and when it preempts the job, long before.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ -z $stopped_by ]] || { say "stopping: signal $stopped_by" && signal_steps client; cause=signal; }
+[[ $cause == finished || -n $stopped_by ]] || ! is_preempted "$slurm_id" || preempted=preemption
+[[ -z $stopped_by$preempted ]] || { say "stopping: ${preempted:-signal $stopped_by}" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
@@ -40,7 +41,7 @@ explain() {
         "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped)
       [[ $stopped_by == USR* ]] && how=', the time is nearly up' || how=''
-      set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}$how" '' ;;
+      set -- 6 "stopped by ${preempted:-${stopped_by:+signal }${stopped_by:-a signal to the client}$how}" '' ;;
     no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
     no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)

@@ -1,4 +1,4 @@
-stopped_by=
+stopped_by='' preempted=''
 # A handler of one command: bash can lose its place when a second signal comes while a handler works.
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 

@@ -1,5 +1,4 @@
 # ---- Several servers --------------------------------------------------------------------
-
 ((parts == 0)) || own_part=/server-$replica
 # Clients that measure together wait for each other. The first one's word counts, but for the end of a point: of it, a kind
 # that all have, the sums of their figures, and the first reason.

@@ -13,7 +13,6 @@
 # After any of them, RESUME_JOB_ID=<job id> sbatch launch.sh measures what is left.
 
 # ---- Settings ---------------------------------------------------------------
-
 # shellcheck disable=SC2016,SC2064,SC2089,SC2090,SC2174,SC2317 # quotes are meant as they are; traps and steps call functions
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
@@ -95,7 +94,6 @@ readonly point_timeout=900
 readonly extra_mounts=()
 
 # ---- Common ground ----------------------------------------------------------
-
 # A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
@@ -198,7 +196,6 @@ holds() {
 say "$made_by, recipe $recipe"
 
 # ---- Checks: before any GPU is used -------------------------------------------
-
 [[ -n ${SLURM_JOB_ID-} && -n ${SLURMD_NODENAME-} ]] || missing "a Slurm job: submit this script with sbatch"
 need_commands srun scancel squeue scontrol awk find grep od sed sha256sum tar
 stop_if_missing
@@ -286,22 +283,23 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for --gpus-per-node=$gpus_of_a_node"
 
-# Points of earlier jobs: of those that are named, of all tasks of an array, and of those that they resumed.
+# Points of earlier jobs: of those that are named (4711, 4711-3 or 4711_3), of all tasks of an array, and of those that they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
-  # Slurm's commands write 4711_3.
-  id=${id/_/-} found=${#runs[@]} manifests=0
+  id=${id/_/-} found=${#runs[@]} manifests=0 over=COMPLETING
   [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
     [[ -f $left && $left =~ /run_([0-9]+(-[0-9]+)?)\.json$ ]] || continue
     ((manifests++ < 1000)) || { say "of job $id, only the first 1,000 manifests count" && break; }
-    runs+=("${BASH_REMATCH[1]}")
-    IFS=, read -r -a earlier < <(text_of "$left" | sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' | tr -cd '0-9,-' | head -c 4000) || true
-    runs+=("${earlier[@]}")
+    text=$(text_of "$left")
+    IFS=, read -r -a earlier < <(sed -n 's/^  "resumes": \[\(.*\)\],$/\1/p' <<<"$text" | tr -cd '0-9,-' | head -c 4000) || true
+    runs+=("${BASH_REMATCH[1]}" "${earlier[@]}")
+    # Its script works. Else Slurm may still be at its epilog.
+    [[ $text != *'"exit_code": null'* ]] || over=none
   done
-  if [[ -n $(squeue --noheader --jobs="${id/-/_}" --format=%i 2>/dev/null) ]]; then
+  if (($(squeue --noheader --jobs="${id/-/_}" --format=%T 2>/dev/null | grep -cvx "$over") > 0)); then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
     missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
@@ -539,7 +537,6 @@ clear_run
 name_points
 
 # ---- The manifest: what ran, where, and how it ended ----------------------------
-
 # json TEXT...: strings of JSON, with commas between them. json_or_null TEXT: of what may not be known.
 json() {
   local texts=("${@//\\/\\\\}") list=''
@@ -595,7 +592,6 @@ print_manifest() {
 write_manifest() { local text; text=$(print_manifest) && put "$manifest" "$text"; }
 
 # ---- The steps: a server's and its client's ---------------------------------------
-
 # They share a node, its processors and its memory; nothing is left to the site's defaults.
 readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap --mem=0 --cpu-bind=none --export=ALL
   --kill-on-bad-exit=1 --wait=0 --open-mode=append)
@@ -811,7 +807,6 @@ wait_until_ready() {
 }
 
 # ---- One point --------------------------------------------------------------------
-
 # Why a point failed, and how, in a fixed word, if no request was completed; for how many milliseconds requests ran.
 reason='' kind='' busy=0
 
@@ -880,7 +875,6 @@ check_result() {
 }
 
 # ---- The warm-up, and the server's prefix cache -------------------------------------
-
 # warm_up INPUT_TOKENS OUTPUT_TOKENS REQUESTS SEED: one wave of requests like the point's, whose prompts are common words.
 warm_up() {
   local number requests=() answered=0
@@ -1003,7 +997,6 @@ start_next() {
 }
 
 # ---- One point, from its warm-up to its result ----------------------------------------
-
 # Ends when the server has twice in a row shown no sign of life: that it made tokens, or else that it answers. A small
 # completion would wait behind all others where they are too many.
 watch_server() {
@@ -1288,13 +1281,20 @@ client_end() {
   REPLIES=(client_failed "$status")
 }
 goes_on() { ((SECONDS < silent_at)) && at_work "${clients[0]-}" && at_work "${servers[0]}"; }
+# In a grace period (GraceTime), Slurm ends the steps first, and restarts a job later only if its script is there at the end.
+# is_preempted JOB: true when such a period began at most 5 minutes ago. stay VARIABLE: until a signal's handler sets it.
+is_preempted() {
+  local at
+  at=$(squeue --noheader --jobs="$1" --Format=preempttime 2>/dev/null | date -f - +%s 2>/dev/null) &&
+    (($(printf '%(%s)T' -1) - at < 300))
+}
+stay() { local end=$((SECONDS + 3600)) && while [[ -z ${!1} ]] && ((SECONDS < end)); do sleep 1 || true; done; }
 
 # Lines as people may read them: without progress bars, colours, control characters, and the old folder of a failed point.
 plain() { LC_ALL=C sed $'s/\r*$//; s/.*\r//; s/\e\\[[0-9;?]*[A-Za-z]//g; s/\t/ /g; s/[^ -~]//g; s|/\\.run_\\([0-9-]*\\)/client/|/failed_\\1/|g'; }
 # show_cause LOG: lines that look like the cause, then the last ones. A server's words are hostile: memory is bounded.
 show_cause() {
-  local shown=8
-  local -x LC_ALL=C
+  local -x LC_ALL=C shown=8
   # What names a cause; what may be one; what follows from one; and what is no failure, or the inside of a traceback.
   local cause='(^|[] .)])[A-Za-z_]*(Error|Exception|OutOfResources)(:|$)| Value error, |[Oo]ut [Oo]f [Mm]emory|OutOfMemory|oom.kill|OOM.[Kk]ill|CUDA (driver|error|failure)|CUDA_ERROR|[Cc]uda (error|failure)|NCCL (error|WARN)|ddress already in use|[Nn]o space left|[Qq]uota exceeded|[Ss]egmentation fault|Bus error|Illegal instruction|core dumped|(^|[ :])Killed|terminate called|[Aa]ssertion.*failed|what[(][)]: |Error Code [0-9]|nvidia-container-cli|enroot-[a-z]+: failed|exited unexpectedly|crashed with exit code'
   local maybe='(^|[] :[])(ERROR|FATAL|CRITICAL|E[]]|[Ee]rror:|[Ff]atal:)|"level": "(ERROR|CRITICAL|FATAL)|^[EF][0-9]{4} |: (error|failed) | unable to locate |^([Ee]rror|[Ff]ailed|[Cc]annot|[Cc]ould not|[Uu]nable|Aborted)|[Pp]ermission denied|No such file|command not found|cannot open shared'
@@ -1328,8 +1328,7 @@ look_into() {
 }
 
 # ---- The run ----------------------------------------------------------------------
-
-stopped_by=
+stopped_by='' preempted=''
 # A handler of one command: bash can lose its place when a second signal comes while a handler works.
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
@@ -1366,7 +1365,6 @@ while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
 done
 
 # ---- The end ------------------------------------------------------------------------
-
 # From here on all is done that can be: when Slurm ends the job, it also ends whatever this script is just running.
 set +e
 server=${servers[blamed]-} server_log=$(log_of server "$blamed") client_log=$(log_of benchmarking "$blamed")
@@ -1379,9 +1377,10 @@ case $cause in
   no_answer) ends_within 10 "$server" || only_removes server "$blamed" && cause=server_ended ;;
   *) running "$server" || cause=server_ended ;;
 esac
-# When Slurm ends the job, its steps may end a moment before its word comes here.
+# When Slurm ends the job, its steps may end a moment before its word comes here, and when it preempts the job, long before.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ -z $stopped_by ]] || { say "stopping: signal $stopped_by" && signal_steps client; cause=signal; }
+[[ $cause == finished || -n $stopped_by ]] || ! is_preempted "$slurm_id" || preempted=preemption
+[[ -z $stopped_by$preempted ]] || { say "stopping: ${preempted:-signal $stopped_by}" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.
 explain() {
@@ -1409,7 +1408,7 @@ explain() {
         "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
     signal | client_stopped)
       [[ $stopped_by == USR* ]] && how=', the time is nearly up' || how=''
-      set -- 6 "stopped by ${stopped_by:+signal }${stopped_by:-a signal to the client}$how" '' ;;
+      set -- 6 "stopped by ${preempted:-${stopped_by:+signal }${stopped_by:-a signal to the client}$how}" '' ;;
     no_time_left) set -- 6 "the time that is left is too short for the points that are left" '' ;;
     no_space) set -- 1 "no space is left in $results" "make room in $results: look at df -h, df -i and the quota" ;;
     client_silent)
@@ -1485,7 +1484,7 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  [[ $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
+  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
@@ -1506,4 +1505,5 @@ store_until=$((SECONDS + 10))
 in_time rm -rf -- "$copies" "$run/points" ${data_sets_folder:+"$data_sets_folder"}
 in_time clear_run
 rmdir "$run"/{finished,failed} "$run" "${run%/*}" "${claims[@]-}" 2>/dev/null
+[[ -z ${preempted-} || $code == 0 ]] || stay stopped_by
 exit "$code"

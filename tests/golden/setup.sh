@@ -421,6 +421,18 @@ done
 # When Slurm ends the job, its steps may end a moment before its word comes here;
 # and it may end the sleep, too.
 ((failed == 0)) || sleep 0.5 || true
+# In a grace period (GraceTime), Slurm ends the steps first, and restarts a job later only if its script is there at the end.
+# is_preempted JOB: true when such a period began at most 5 minutes ago. stay VARIABLE: until a signal's handler sets it.
+is_preempted() {
+  local at
+  at=$(squeue --noheader --jobs="$1" --Format=preempttime 2>/dev/null | date -f - +%s 2>/dev/null) &&
+    (($(printf '%(%s)T' -1) - at < 300))
+}
+stay() { local end=$((SECONDS + 3600)) && while [[ -z ${!1} ]] && ((SECONDS < end)); do sleep 1 || true; done; }
+if ((failed > 0)) && [[ -z $stopped ]] && is_preempted "$SLURM_JOB_ID"; then
+  say "Slurm preempts this job: it waits for that, so that Slurm can start it again"
+  stay stopped
+fi
 [[ -z $stopped ]] || fail "stopped by a signal before all images were there: submit this script again"
 ((failed == 0)) ||
   fail "$failed of ${#to_import[@]} images failed; when that is fixed, submit this script again: what is ready is not fetched twice"

@@ -215,7 +215,7 @@ impl Lab {
         name: &str,
         change: impl Fn(&str) -> Option<String>,
     ) -> PathBuf {
-        let text = fs::read_to_string(&self.variables["SLURM_CONF"]).unwrap();
+        let text = fs::read_to_string(self.configuration()).unwrap();
         let lines: Vec<_> = text.lines().filter_map(change).collect();
         let path = self.folder().join("etc").join(name);
         fs::write(&path, lines.join("\n") + "\n").unwrap();
@@ -262,6 +262,10 @@ impl Lab {
     }
 
     /// Where the lab has its files.
+    pub(crate) fn configuration(&self) -> &Path {
+        Path::new(&self.variables["SLURM_CONF"])
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         Path::new(&self.variables["LAB_DIR"])
     }

@@ -20,6 +20,7 @@ mod grammar;
 mod lab;
 mod loads;
 mod newer;
+mod preemption;
 mod prefix_cache;
 mod preflight;
 mod repeats;
