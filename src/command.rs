@@ -142,9 +142,28 @@ fn collect_answer(
     Ok(Answer {
         status,
         stdout,
-        stderr,
+        stderr: without_values(stderr),
         is_cut,
     })
+}
+
+/// sbatch repeats what it cannot read in `--export` and, with `-v`, all of it: the values are the user's own, of any
+/// number of lines. The words are the same from 20.11 to 26.05.
+fn without_values(stderr: String) -> String {
+    const UNREAD: &str = "environment variable (";
+    const NEXT: &str = "\nsbatch: ";
+    if !stderr.contains(UNREAD) && !stderr.contains("sbatch: export ") {
+        return stderr;
+    }
+    let start = stderr.strip_prefix(&NEXT[1..]);
+    let said = start.unwrap_or(&stderr).split(NEXT);
+    let said = said.map(|words| match words.split_once(UNREAD) {
+        Some((before, _)) => format!("{before}{UNREAD}…)"),
+        None if words.starts_with("export ") => "export: …".to_owned(),
+        None => words.to_owned(),
+    });
+    let said: Vec<_> = said.collect();
+    format!("{}{}", start.map_or("", |_| &NEXT[1..]), said.join(NEXT))
 }
 
 /// What has come through a pipe up to now.
@@ -276,6 +295,26 @@ pub(crate) mod tests {
         assert_eq!((&*answer.stdout, &*answer.message()), ("out\n", "error"));
         assert_eq!(bash_answers("echo out; exit 3", "").message(), "out");
         assert_eq!(bash_answers("exit 3", "").message(), "exit status: 3");
+    }
+
+    /// sbatch's own words of a value with a quote that does not end, and with `-v`.
+    #[test]
+    fn values_of_export_are_kept_back() {
+        const END: &str = "sbatch: error: Batch job submission failed: Invalid account\n";
+        let unread = "sbatch: error: Improperly formed environment variable (HF_TOKEN='S3CRET\n\nS3CRET)\n";
+        let verbose = "sbatch: defined options\nsbatch: export              : ALL,A=S3CRET\nS3CRET\n";
+        for (said, shown) in [
+            (
+                unread,
+                "sbatch: error: Improperly formed environment variable (…)\n",
+            ),
+            (verbose, "sbatch: defined options\nsbatch: export: …\n"),
+        ] {
+            let answer = bash_answers("printf %s \"$0\" >&2", &format!("{said}{END}"));
+            assert_eq!(answer.stderr, format!("{shown}{END}"));
+            let answer = bash_answers("printf %s \"$0\" >&2", said);
+            assert_eq!(answer.stderr.trim(), shown.trim());
+        }
     }
 
     #[test]

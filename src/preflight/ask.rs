@@ -119,8 +119,7 @@ impl Preflight<'_> {
         let lines: Vec<_> = text
             .lines()
             .map(|line| line.trim().trim_end_matches(['.', ':']))
-            // sbatch repeats what it cannot read in --export, whose values are the user's own.
-            .filter(|line| !line.is_empty() && !line.contains("environment variable ("))
+            .filter(|line| !line.is_empty())
             .collect();
         let mut words = lines.join("; ");
         for name in self.secrets() {
@@ -208,10 +207,6 @@ mod tests {
         assert_eq!(
             preflight.words("a line.\n\n  key nvapi-secret\n"),
             "a line; key $NGC_API_KEY"
-        );
-        assert_eq!(
-            preflight.words("sbatch: error: Improperly formed environment variable (A=nvapi)\nno"),
-            "no"
         );
         assert_eq!(preflight.words(&"x".repeat(1000)).chars().count(), 301);
     }
