@@ -301,8 +301,10 @@ pub(crate) mod tests {
     #[test]
     fn values_of_export_are_kept_back() {
         const END: &str = "sbatch: error: Batch job submission failed: Invalid account\n";
-        let unread = "sbatch: error: Improperly formed environment variable (HF_TOKEN='S3CRET\n\nS3CRET)\n";
-        let verbose = "sbatch: defined options\nsbatch: export              : ALL,A=S3CRET\nS3CRET\n";
+        let unread =
+            "sbatch: error: Improperly formed environment variable (HF_TOKEN='S3CRET\n\nS3CRET)\n";
+        let verbose =
+            "sbatch: defined options\nsbatch: export              : ALL,A=S3CRET\nS3CRET\n";
         for (said, shown) in [
             (
                 unread,

@@ -1,5 +1,6 @@
 //! What is known of one job, and how it is read from three programs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
@@ -216,48 +217,99 @@ fn jobs_of_dependency(text: &str) -> Vec<JobId> {
     words.filter_map(number).collect()
 }
 
-/// Reads `scontrol show job`: a block for each job, with a blank line between two.
+/// The lines of `scontrol show job` that are read, by their first field. Each is there once at most.
+const SCONTROL_LINES: [&str; 10] = [
+    "UserId",
+    "JobState",
+    "Requeue",
+    "RunTime",
+    "SubmitTime",
+    "StartTime",
+    "NodeList",
+    "StdOut",
+    "Command",
+    "WorkDir",
+];
+
+/// Reads `scontrol show job`: a block for each job, which begins with `JobId=`.
 ///
-/// The fields stand in lines that are the same in all releases. Values that a user
-/// chose, such as the job's name, may look like fields; but a line's first field
-/// is Slurm's own, and it is sought at the beginning of a line only. What cannot be read
-/// is a reason, as in all functions here.
+/// The fields stand in lines that are the same in all releases. Texts that a user chose, such as the
+/// job's name and comment, may have line breaks, and so lines that look like fields. So these are sought
+/// behind the line that follows the name, and what stands twice cannot be read. What cannot be read is a
+/// reason, as in all functions here.
 pub(super) fn of_scontrol(answer: &str) -> Result<Vec<JobRecord>, String> {
-    let blocks = answer.split("\n\n").map(str::trim);
-    blocks
-        .filter(|block| !block.is_empty())
-        .map(of_scontrol_block)
-        .collect()
+    let answer = format!("\n{answer}");
+    let blocks: Vec<_> = answer.split("\nJobId=").skip(1).collect();
+    if blocks.is_empty() && !answer.trim().is_empty() {
+        return Err(missing("JobId"));
+    }
+    let heads = blocks.iter().map(|block| head(block));
+    let leaders = heads.clone().map(|head| {
+        let of_field = |field| word_in(head, field);
+        let leader = of_field("ArrayJobId").or_else(|| of_field("HetJobId"));
+        leader.unwrap_or_else(|| id_in(head))
+    });
+    let (leaders, ids): (HashSet<_>, HashSet<_>) = leaders.zip(heads.map(id_in)).unzip();
+    if leaders.len() > 1 || ids.len() < blocks.len() {
+        return Err("lines that begin with JobId= are not those of one job or array".to_owned());
+    }
+    blocks.into_iter().map(of_scontrol_block).collect()
+}
+
+/// What stands in front of a job's name, behind `JobId=`.
+fn head(block: &str) -> &str {
+    let line = block.lines().next().unwrap_or_default();
+    line.split(" JobName=").next().unwrap_or_default()
+}
+
+/// The job's number.
+fn id_in(head: &str) -> &str {
+    head.split(' ').next().unwrap_or_default()
+}
+
+/// The text behind `field=`, up to a blank.
+fn word_in<'a>(line: &'a str, field: &str) -> Option<&'a str> {
+    let mut words = line.split(' ');
+    words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
+}
+
+fn missing(field: &str) -> String {
+    format!("no line begins with {field}=")
+}
+
+/// The text behind `first=` in a line.
+fn behind<'a>(line: &'a str, first: &str) -> Option<&'a str> {
+    line.trim().strip_prefix(first)?.strip_prefix('=')
 }
 
 fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
-    // The line that begins with this field, and in it the text behind `field=`.
-    let line = |first: &str| {
-        let mut lines = block.lines().map(str::trim);
-        lines.find_map(|line| line.strip_prefix(first)?.strip_prefix('='))
-    };
-    let word = |first: &str, field: &str| {
-        let rest = line(first)?;
-        if first == field {
-            return rest.split(' ').next();
+    let name = block
+        .lines()
+        .take_while(|line| behind(line, "UserId").is_none());
+    let name = name.count();
+    let has_user = name < block.lines().count();
+    let lines = || block.lines().skip(if has_user { name } else { 1 });
+    for first in SCONTROL_LINES {
+        if lines()
+            .filter_map(|line| behind(line, first))
+            .nth(1)
+            .is_some()
+        {
+            return Err(format!("two lines begin with {first}="));
         }
-        let mut words = rest.split(' ');
-        words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
+    }
+    let line = |first: &str| lines().find_map(|line| behind(line, first));
+    let word = |first: &str, field: &str| match line(first)? {
+        rest if first == field => rest.split(' ').next(),
+        rest => word_in(rest, field),
     };
-    let missing = |field: &str| format!("no line begins with {field}=");
-    let own = line("JobId").ok_or_else(|| missing("JobId"))?;
-    // What stands in front of the name, which a user chose.
-    let head = own.split(" JobName=").next().unwrap_or_default();
-    let in_head = |field: &str| {
-        let mut words = head.split(' ');
-        words.find_map(|word| word.strip_prefix(field)?.strip_prefix('='))
-    };
+    let head = head(block);
     let state = word("JobState", "JobState").ok_or_else(|| missing("JobState"))?;
     let state = JobState::from_word(state);
     Ok(JobRecord {
         cluster: None,
-        id: job_id(head.split(' ').next().unwrap_or_default())?,
-        array: in_head("ArrayJobId").and_then(|id| array(id, in_head("ArrayTaskId")?)),
+        id: job_id(id_in(head))?,
+        array: word_in(head, "ArrayJobId").and_then(|id| array(id, word_in(head, "ArrayTaskId")?)),
         reason: word("JobState", "Reason").and_then(some),
         exit: exit_in(
             &state,
@@ -561,6 +613,42 @@ CLUSTER: lab
         assert_eq!(tasks_of(waiting), [2, 3, 4]);
         let alone = &of_scontrol(SCONTROL_FAILED).unwrap()[0];
         assert_eq!(tasks_of(alone), [0; 0]);
+    }
+
+    /// Slurm prints the line breaks of names and comments as they are.
+    #[test]
+    fn lines_of_a_name_are_no_fields() {
+        let named = |name: &str| SCONTROL_FAILED.replace("a b JobState=X", name);
+        for name in [
+            "x\nJobState=COMPLETED Reason=None\n   StdOut=/etc/hostname",
+            "x\n\ny",
+            "x\n\n   JobState=COMPLETED",
+        ] {
+            assert_failed(&of_scontrol(&named(name)).unwrap()[0]);
+        }
+        let state = "   JobState=COMPLETED Reason=None";
+        for (answer, reason) in [
+            (
+                named(&format!("x\n   UserId=me(1)\n{state}")),
+                "two lines begin with UserId=",
+            ),
+            (
+                SCONTROL_FAILED.replace("StdErr=", "Comment=a\nStdOut=/etc/hostname\n   StdErr="),
+                "two lines begin with StdOut=",
+            ),
+            (
+                named(&format!("x\n   UserId=me(1)\n{state}\n\nJobId=7 JobName=y")),
+                "lines that begin with JobId= are not those of one job or array",
+            ),
+            (
+                named(&format!(
+                    "x\n   UserId=me(1)\n{state}\n\nJobId=4003 JobName=y"
+                )),
+                "lines that begin with JobId= are not those of one job or array",
+            ),
+        ] {
+            assert_eq!(of_scontrol(&answer).unwrap_err(), reason);
+        }
     }
 
     #[test]
