@@ -62,7 +62,12 @@ pub(crate) enum Fault {
     Character(char, &'static str),
     /// Anything else: a rule, in words.
     Rule(String),
+    /// The same of a text that may have a secret in it.
+    Secret(&'static str),
 }
+
+/// What is said in place of a text that may have a secret in it.
+pub(crate) const NOT_SHOWN: &str = "(not shown, since a secret may be in it)";
 
 impl Fault {
     pub(crate) fn rule(text: impl Into<String>) -> Self {
@@ -74,7 +79,7 @@ impl Fault {
         match self {
             Self::Empty(_) => Self::Empty(allowed),
             Self::Character(character, _) => Self::Character(character, allowed),
-            Self::Rule(rule) => Self::Rule(rule),
+            other => other,
         }
     }
 }
@@ -115,7 +120,7 @@ impl ValueError {
             _ if self.given.is_empty() => ValueErrorKind::Empty,
             Fault::Empty(_) => ValueErrorKind::Empty,
             Fault::Character(character, _) => ValueErrorKind::Character(character),
-            Fault::Rule(_) => ValueErrorKind::Rule,
+            Fault::Rule(_) | Fault::Secret(_) => ValueErrorKind::Rule,
         }
     }
 }
@@ -144,6 +149,7 @@ impl fmt::Display for ValueError {
                 let rule = shortened(rule, RULE);
                 write!(f, "cannot take {given:?} as {value}: {rule}")
             }
+            Fault::Secret(rule) => write!(f, "cannot take this {value} {NOT_SHOWN}: {rule}"),
         }
     }
 }

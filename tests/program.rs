@@ -624,6 +624,20 @@ fn empty_variables_are_taken_away_in_the_printed_commands() {
 }
 
 #[test]
+fn a_value_that_may_be_a_secret_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["export", "launch.export", "passthrough=--export"] {
+        let flag = format!("--sbatch={option}=ALL,HF_TOKEN=S3CRET");
+        let error = fails(folder.path(), &[&flag], &[], 2);
+        assert!(
+            error.contains("a value would stand in the script"),
+            "{error}"
+        );
+        assert!(!error.contains("S3CRET"), "{error}");
+    }
+}
+
+#[test]
 fn any_option_of_sbatch_has_a_flag() {
     let folder = tempfile::tempdir().unwrap();
     let header = |flags: &[&str], script: &str| {

@@ -801,14 +801,32 @@ fn mistakes_in_a_file_have_kind_line_and_value() {
     );
 }
 
+/// Nor is it shown, or the value of any other variable.
 #[test]
 fn a_proxy_has_no_password() {
-    let error = Settings::from_toml("cluster.proxy.https = 'http://me:word@proxy.site:3128'");
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.contains("a script is no place for a password"),
-        "{error}"
-    );
+    let proxy = "a script is no place for a password";
+    let value = "a value would stand in the script";
+    for (toml, rule) in [
+        (
+            "[cluster.proxy]\nhttps = 'http://me:S3CRET@proxy.site:3128'",
+            proxy,
+        ),
+        (
+            "cluster.proxy = { http = 'http://me:S3CRET@proxy.site:3128' }",
+            proxy,
+        ),
+        ("[slurm]\nexport = 'ALL,HF_TOKEN=S3CRET'", value),
+        ("slurm.launch = { export = 'HF_TOKEN=S3CRET' }", value),
+        (
+            "slurm.passthrough = ['--export=ALL,HF_TOKEN=S3CRET']",
+            value,
+        ),
+    ] {
+        let error = Settings::from_toml(toml).unwrap_err();
+        let said = format!("{error} {error:?} {:?}", error.value());
+        assert!(said.contains(rule) && !said.contains("S3CRET"), "{said}");
+        assert_eq!(error.line(), Some(toml.lines().count()), "{said}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue, Error};
 
 use crate::plain::{plain, plain_lines};
-use crate::value::nearest;
+use crate::value::{NOT_SHOWN, nearest};
 
 /// More than a person corrects at once.
 const MOST_MISTAKES: usize = 50;
@@ -63,11 +63,13 @@ pub struct FileMistake {
 struct Place {
     line: usize,
     column: usize,
-    text: String,
+    /// The line, unless a secret may be in it.
+    text: Option<String>,
 }
 
 impl FileMistake {
     fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
+        let is_shown = !message.contains(NOT_SHOWN);
         let place = span.as_ref().and_then(|span| {
             let before = text.get(..span.start)?;
             let start = before.rfind('\n').map_or(0, |end| end + 1);
@@ -75,7 +77,7 @@ impl FileMistake {
             Some(Place {
                 line: before.matches('\n').count() + 1,
                 column: before[start..].chars().count() + 1,
-                text: line.to_owned(),
+                text: is_shown.then(|| line.to_owned()),
             })
         });
         let is_table = message.starts_with(NO_TABLE);
@@ -83,7 +85,7 @@ impl FileMistake {
         let dotted = dotted.and_then(|first| dotted_key(text, first));
         // What lacks a key is a table of many lines, and no value.
         let value = span.and_then(|span| text.get(span));
-        let value = value.filter(|value| !value.is_empty() && !value.contains('\n'));
+        let value = value.filter(|value| is_shown && !value.is_empty() && !value.contains('\n'));
         let value = dotted.or(value);
         Self {
             place,
@@ -107,7 +109,7 @@ impl FileMistake {
         self.place.as_ref().map(|place| place.line)
     }
 
-    /// What stands there, as the file has it: a value, or a key that is not known.
+    /// What stands there, as the file has it: a value, unless a secret may be in it, or a key that is not known.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
@@ -131,7 +133,8 @@ impl std::fmt::Display for FileMistake {
             "line {line}, column {column}: {}",
             plain_lines(&self.message)
         )?;
-        write!(f, "\n  {line} | {}", plain(&short(text, LONGEST_LINE)))
+        let text = text.as_ref().map(|text| short(text, LONGEST_LINE));
+        text.map_or(Ok(()), |text| write!(f, "\n  {line} | {}", plain(&text)))
     }
 }
 

@@ -35,14 +35,14 @@ use crate::value::{Fault, at_most, text_value};
 pub struct Export(String);
 
 impl Export {
-    fn check(text: &str) -> Result<Self, Fault> {
+    pub(super) fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str =
             "ALL, NONE, NIL, or names of variables with commas between them are allowed";
         if text.is_empty() {
             return Err(Fault::Empty(ALLOWED));
         }
         if text.contains('=') {
-            return Err(Fault::rule(
+            return Err(Fault::Secret(
                 "a value would stand in the script and in Slurm's records: export the variable, and name it here",
             ));
         }

@@ -1,7 +1,7 @@
 //! Options that are newer than this crate.
 
 use super::directives::refused::{long_of, refusal};
-use super::{OptionName, Switches};
+use super::{Export, OptionName, Switches};
 use crate::value::{Fault, at_most, printable, text_value};
 
 /// A whole option of an sbatch that is newer than this crate.
@@ -52,6 +52,9 @@ impl Passthrough {
         if let Some(value) = text.strip_prefix(SWITCHES) {
             Switches::check(value)?;
             return Ok(Self(text.to_owned()));
+        }
+        if name == "export" && text.matches('=').nth(1).is_some() {
+            Export::check(&text["--export=".len()..])?;
         }
         if is_name && let Some(reason) = refusal(name) {
             return Err(Fault::rule(reason));

@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     let program = Arguments::command().color(output::color_choice(&texts));
     let matches = program
         .try_get_matches_from(words)
-        .unwrap_or_else(|error| exit(&error));
+        .unwrap_or_else(|error| exit(error));
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     output::set(arguments.output);
     match run(&arguments.command) {
@@ -89,8 +89,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows what clap found, and ends the program. It knows no flags of sbatch, and would tell of another one.
-fn exit(error: &clap::Error) -> ! {
+/// Shows what clap found, and ends the program. It would show a value that is a secret. It knows no flags of sbatch, and
+/// would tell of another one.
+fn exit(mut error: clap::Error) -> ! {
+    let reason = std::error::Error::source(&error).map(ToString::to_string);
+    if reason.is_some_and(|reason| reason.contains("(not shown, ")) {
+        let hidden = ContextValue::String("...".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
     let given = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(given)) if error.kind() == ErrorKind::UnknownArgument => given,
         _ => error.exit(),
