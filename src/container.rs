@@ -17,7 +17,7 @@ pub(crate) mod release;
 mod runtime;
 
 pub use self::env_name::EnvName;
-pub(crate) use self::env_name::SECRETS;
+pub(crate) use self::env_name::{SECRETS, may_be_secret};
 pub use self::image::{Image, Registry, SquashFile};
 pub use self::mount::Mount;
 pub use self::release::PyxisRelease;

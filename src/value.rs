@@ -63,7 +63,7 @@ pub(crate) enum Fault {
     /// Anything else: a rule, in words.
     Rule(String),
     /// The same of a text that may have a secret in it.
-    Secret(&'static str),
+    Secret(String),
 }
 
 /// What is said in place of a text that may have a secret in it.
@@ -72,6 +72,10 @@ pub(crate) const NOT_SHOWN: &str = "(not shown, since a secret may be in it)";
 impl Fault {
     pub(crate) fn rule(text: impl Into<String>) -> Self {
         Self::Rule(text.into())
+    }
+
+    pub(crate) fn secret(text: impl Into<String>) -> Self {
+        Self::Secret(text.into())
     }
 
     /// With what the whole text may be, in place of what is allowed in a part of it.

@@ -11,6 +11,46 @@ pub(crate) const SECRETS: [&str; 4] = [
     "HUGGING_FACE_HUB_TOKEN",
 ];
 
+/// Variables that are called like secrets, and hold a word of the server's own.
+const NO_SECRETS: [&str; 2] = [
+    "SGLANG_SIMULATE_ACC_TOKEN_MODE",
+    "TORCH_COMPILE_STICKY_PGO_KEY",
+];
+
+/// True for a variable that is called like a secret, by the rule of the scripts (`templates/lib/secret_names.sh`).
+fn is_called_like_a_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let ends_with = |end, but| name.ends_with(end) && !name.ends_with(but);
+    ["TOKEN_", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL"]
+        .iter()
+        .any(|part| name.contains(part))
+        || ["TOKEN", "_PWD"].iter().any(|end| name.ends_with(end))
+        || ends_with("PASS", "YPASS")
+        || ends_with("KEY", "PKEY")
+}
+
+/// Whether a variable's value may be a secret, by its name, or has a password before its `@`.
+pub(crate) fn may_be_secret(name: &str, value: &str) -> bool {
+    const WORDS: [&str; 8] = ["", "true", "false", "yes", "no", "on", "off", "auto"];
+    // Servers have switches, counts and files with such names: SGLANG_INIT_NEW_TOKEN_RATIO, HF_TOKEN_PATH.
+    let is_number = value.len() < 12 && value.parse::<f64>().is_ok();
+    let is_harmless = is_number
+        || value.starts_with(['/', '{'])
+        || WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
+        || NO_SECRETS.contains(&name);
+    let has_user = |rest: &str| {
+        let host = rest.split(|c: char| "/?#,;'\"".contains(c) || c.is_whitespace());
+        host.into_iter()
+            .next()
+            .is_some_and(|host| host.contains('@'))
+    };
+    let is_proxy = name.to_ascii_uppercase().ends_with("_PROXY");
+    SECRETS.contains(&name)
+        || is_called_like_a_secret(name) && !is_harmless
+        || value.split("://").skip(1).any(has_user)
+        || is_proxy && value.contains('@')
+}
+
 /// The name of an environment variable.
 ///
 /// # Syntax
@@ -65,6 +105,97 @@ text_value!(EnvName, "variable name");
 mod tests {
     use super::*;
     use crate::value::tests::{accepts, refuses};
+
+    /// The scripts keep the same names from the steps.
+    #[test]
+    fn names_of_secrets_are_those_of_the_scripts() {
+        const PROGRAM: &str = include_str!("../../templates/lib/secret_names.sh");
+        let parts = [
+            "TOKEN",
+            "TOKENS",
+            "SECRET",
+            "PASS",
+            "PASSWORD",
+            "PASSPHRASE",
+            "BYPASS",
+            "PWD",
+            "CREDENTIALS",
+            "KEY",
+            "PKEY",
+            "KEYS",
+            "Api",
+            "_",
+        ];
+        let pairs = parts.iter().flat_map(|first| {
+            parts.map(|second| [format!("{first}{second}"), format!("{first}_{second}")])
+        });
+        let mut names: Vec<_> = pairs.flatten().collect();
+        names.extend(
+            names
+                .iter()
+                .map(|name| name.to_lowercase())
+                .collect::<Vec<_>>(),
+        );
+        names.extend(parts.map(str::to_owned));
+        let program =
+            format!("{PROGRAM}\nfor name; do ! is_secret \"$name\" || echo \"$name\"; done");
+        let bash = std::process::Command::new("bash")
+            .args(["-c", &program, "bash"])
+            .args(&names)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(bash.stdout).unwrap();
+        let own: Vec<_> = names
+            .iter()
+            .filter(|name| is_called_like_a_secret(name))
+            .collect();
+        assert_eq!(said.lines().collect::<Vec<_>>(), own);
+        assert!(
+            (200..700).contains(&own.len()),
+            "{} of {}",
+            own.len(),
+            names.len()
+        );
+    }
+
+    #[test]
+    fn values_that_may_be_secrets() {
+        for (name, value) in [
+            ("VLLM_API_KEY", "S3CRET"),
+            ("AWS_SECRET_ACCESS_KEY", "S3CRET"),
+            ("modelscope_api_token", "S3CRET"),
+            ("OPENAI_API_KEY", "123456789012"),
+            ("HF_TOKEN", "1"),
+            ("HTTPS_PROXY", "http://u:pw@host"),
+            ("https_proxy", "u:pw@host:1"),
+            ("MODEL_URL", "a, s3://key@host/b"),
+        ] {
+            assert!(may_be_secret(name, value), "{name}={value}");
+        }
+        // Variables of servers and libraries that are called so, as these document them.
+        for (name, value) in [
+            ("SGLANG_INIT_NEW_TOKEN_RATIO", "0.7"),
+            ("SGLANG_USE_AITER_FP8_PER_TOKEN", "true"),
+            ("SGLANG_LOG_DECODE_GRAPH_KEY", "1"),
+            ("SGLANG_SIMULATE_ACC_TOKEN_MODE", "real-draft-token"),
+            ("SYNC_TOKEN_IDS_ACROSS_TP", "False"),
+            ("VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD", "256"),
+            ("VLLM_MAX_TOKENS_PER_EXPERT_FUSED_MOE", "163840"),
+            ("HF_TOKEN_PATH", "/run/token"),
+            ("HF_TOKEN_PATH", "{cache_path}/token"),
+            ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"),
+            ("NIM_SSL_KEY_PATH", "key.pem"),
+            (
+                "NIM_MODEL_PATH",
+                "hf://meta-llama/Llama-3.1-8B-Instruct@main",
+            ),
+            ("NCCL_IB_PKEY", "0x1"),
+            ("TOKENIZERS_PARALLELISM", "none"),
+            ("HTTPS_PROXY", "http://proxy:1"),
+        ] {
+            assert!(!may_be_secret(name, value), "{name}={value}");
+        }
+    }
 
     #[test]
     fn names() {

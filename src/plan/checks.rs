@@ -4,7 +4,7 @@ use camino::Utf8Path;
 
 use super::problem::Problem;
 use crate::container::release::USED_OPTIONS;
-use crate::container::{EnvName, Runtime, SECRETS};
+use crate::container::{EnvName, Runtime, may_be_secret};
 use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
@@ -209,9 +209,9 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
     check_placeholders(server, problems);
     let variants = server.variants.iter();
-    let names = variants.flat_map(|variant| variant.environment.keys());
-    for name in server.environment.keys().chain(names) {
-        check_variable(name, problems);
+    let of_variants = variants.flat_map(|variant| &variant.environment);
+    for (name, value) in server.environment.iter().chain(of_variants) {
+        check_variable(name, value, problems);
     }
     if let Some(engine) = model.engine.as_ref().filter(|_| is_sized) {
         check_engine(engine, recipe, problems);
@@ -493,8 +493,8 @@ fn check_secrets(command: &[Word], problems: &mut Vec<Problem>) {
 }
 
 /// A variable for the server must neither be a secret nor change its step.
-fn check_variable(name: &EnvName, problems: &mut Vec<Problem>) {
-    if SECRETS.contains(&name.as_str()) {
+fn check_variable(name: &EnvName, value: &Word, problems: &mut Vec<Problem>) {
+    if may_be_secret(name.as_str(), value.as_str()) {
         problems.push(Problem::SecretValue {
             name: name.to_string(),
         });

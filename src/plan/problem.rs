@@ -440,9 +440,10 @@ pub enum Problem {
         /// The tokenizer.
         tokenizer: String,
     },
-    /// A secret's value stands in the recipe.
+    /// What may be a secret's value stands in the recipe.
     #[error(
-        "the recipe's server.environment has a value for {name}: leave it out, and write secrets = [\"{name}\"] under [server]"
+        "the recipe's server.environment has a value for {name} that may be a secret: leave it out, write secrets = \
+         [\"{name}\"] under [server], and export {name} in the shell that submits"
     )]
     SecretValue {
         /// The variable.

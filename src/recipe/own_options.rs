@@ -366,7 +366,7 @@ const SECRET: &str =
     "a secret would stand in scripts and manifests, and the job's own server is asked without one";
 
 fn secret() -> Fault {
-    Fault::rule(format!("{SECRET}; leave it out here"))
+    Fault::secret(format!("{SECRET}; leave it out here"))
 }
 
 /// An option's name against what the recipe and launch.sh decide.
@@ -399,7 +399,12 @@ fn check_name(option: &str) -> Result<(), Fault> {
         None => own == bare,
     };
     if let Some((_, why)) = all().find(|(own, _)| is_it(own)) {
-        return Err(Fault::rule(format!("{why}; leave it out here")));
+        let fault = format!("{why}; leave it out here");
+        return Err(if why == SECRET {
+            secret()
+        } else {
+            Fault::rule(fault)
+        });
     }
     // argparse takes the beginning of a name for the name.
     let short = |own: &str| own.len() > bare.len() && own.starts_with(bare);
@@ -678,7 +683,9 @@ mod tests {
     fn refusal(words: &[&str]) -> String {
         let options = ClientOptions::parse_all(words.iter().copied());
         let error = options.expect_err(&words.join(" ")).to_string();
-        let (_, reason) = error.split_once(&format!(" as {NAME}: ")).unwrap();
+        let shown = error.split_once(&format!(" as {NAME}: "));
+        let hidden = || error.split_once(&format!("{}: ", crate::value::NOT_SHOWN));
+        let (_, reason) = shown.or_else(hidden).unwrap();
         reason.to_owned()
     }
 

@@ -128,7 +128,7 @@ impl ProxyUrl {
     fn check(text: &str) -> Result<Self, Fault> {
         const ALLOWED: &str = "http://HOST:PORT is allowed";
         if text.contains('@') {
-            return Err(Fault::Secret(
+            return Err(Fault::secret(
                 "a script is no place for a password: export https_proxy in the shell that submits",
             ));
         }

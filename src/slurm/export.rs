@@ -42,7 +42,7 @@ impl Export {
             return Err(Fault::Empty(ALLOWED));
         }
         if text.contains('=') {
-            return Err(Fault::Secret(
+            return Err(Fault::secret(
                 "a value would stand in the script and in Slurm's records: export the variable, and name it here",
             ));
         }
