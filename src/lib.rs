@@ -185,7 +185,7 @@ pub use self::submit::{
 };
 pub use self::utc::utc;
 pub use self::value::{ValueError, ValueErrorKind, VariableError};
-pub use self::write::{WriteError, WriteErrorKind, WrittenFile};
+pub use self::write::{Outsider, WriteError, WriteErrorKind, WrittenFile};
 
 /// The README's Rust, run as a test.
 #[cfg(doctest)]

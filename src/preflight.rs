@@ -201,6 +201,26 @@ impl<'a> Preflight<'a> {
         findings
     }
 
+    /// Folders in which Slurm is to write a job's output, and others can lead that to another file of the user's. They are
+    /// among what [`check`](Self::check) finds, too.
+    ///
+    /// ```
+    /// use nim_slurm::preflight::Preflight;
+    /// use nim_slurm::slurm::Directives;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new().with_slurm(Directives::new().output("/tmp/%j.out".parse()?));
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings)?;
+    /// for finding in Preflight::new(&plan, std::env::vars_os()).exposed_logs() {
+    ///     eprintln!("{finding}"); // every user may write to /tmp
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn exposed_logs(&self) -> Vec<Finding> {
+        folders::exposed(self)
+    }
+
     /// True when all images are in the stage path and whole, and are those of the plan as far
     /// as setup.sh wrote that down, so that it has nothing to do. False where that cannot be seen.
     ///

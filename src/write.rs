@@ -6,6 +6,68 @@ use std::sync::{Mutex, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+/// Who can exchange what is in a folder, beside the user, root and a group: who is in that group is trusted.
+///
+/// ```
+/// use nim_slurm::Outsider;
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+///
+/// // A folder of the user's own, and one that is not there.
+/// assert_eq!(Outsider::of(folder), None);
+/// assert_eq!(Outsider::of(folder.join("bench")), None);
+/// match Outsider::of("/tmp") {
+///     Some(Outsider::Anyone) => println!("every user may write there"),
+///     other => println!("{other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outsider {
+    /// The other user (by number) to whom the folder belongs, or the link to it.
+    Owner(u32),
+    /// Every user may write there.
+    Anyone,
+}
+
+impl Outsider {
+    /// Looks at a folder; nothing where it cannot be seen, or is none.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of(folder: impl AsRef<Utf8Path>) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = folder.as_ref();
+        let user = fs::metadata("/proc/self").ok().map(|own| own.uid());
+        let is_another = |owner: &u32| *owner != 0 && user.is_some_and(|user| user != *owner);
+        let places = [fs::symlink_metadata(folder), fs::metadata(folder)];
+        let mut owners = places.iter().flatten().map(MetadataExt::uid);
+        let owner = owners.find(is_another).map(Self::Owner);
+        owner.or_else(|| may_anyone_write(folder).then_some(Self::Anyone))
+    }
+
+    /// Looks at a folder; nothing here.
+    #[cfg(not(unix))]
+    #[must_use]
+    pub fn of(_: impl AsRef<Utf8Path>) -> Option<Self> {
+        None
+    }
+}
+
+/// True for a folder that every user may write to.
+#[cfg(unix)]
+pub(crate) fn may_anyone_write(folder: &Utf8Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    fs::metadata(folder).is_ok_and(|there| there.is_dir() && there.mode() & 0o002 != 0)
+}
+
+#[cfg(all(not(unix), feature = "cluster"))]
+pub(crate) fn may_anyone_write(_: &Utf8Path) -> bool {
+    false
+}
+
 /// What writing a file did.
 ///
 /// ```

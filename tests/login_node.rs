@@ -1218,6 +1218,27 @@ fn what_sbatch_says_of_a_job_that_it_took_is_shown() {
     assert_eq!(ended.error.lines().count(), 4, "{ended:#?}");
 }
 
+/// Slurm opens the jobs' logs there, and `submit` checks nothing else of the cluster.
+#[test]
+fn a_folder_that_every_user_may_write_to_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let site = Site::new();
+    site.program("sbatch", SBATCH);
+    let here = site.path("");
+    fs::set_permissions(&here, fs::Permissions::from_mode(0o1777)).unwrap();
+    let told = "where Slurm writes the output of setup.sh, prepare_models.sh and launch.sh: they can lead it to another \
+                file of yours; submit from";
+    site.run(&["submit", "scripts"]).assert(
+        0,
+        &["launch is job 2"],
+        &["note: every user may write to ", told],
+    );
+    let elsewhere = ["submit", "--sbatch=output=scripts/%j.out", "scripts"];
+    let ended = site.run(&elsewhere);
+    assert!(!ended.error.contains("every user"), "{ended:#?}");
+}
+
 #[test]
 fn a_submission_has_the_notes_of_rendering() {
     let site = Site::new();

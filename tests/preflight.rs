@@ -728,6 +728,52 @@ fn folders_that_are_not_there() {
     assert_not_found(&flags(&["output=/dev/null"]), "/dev ");
 }
 
+/// Slurm opens a log as the user, and follows a link that another user put there. What others put into the stage
+/// path runs as the user.
+#[test]
+fn folders_that_every_user_may_write_to() {
+    let home = Home::new();
+    let own = home.path().join("own");
+    fs::create_dir(&own).unwrap();
+    let own = own.to_str().unwrap();
+    let findings = || {
+        let flags = [
+            "--stage-path",
+            own,
+            "--sbatch",
+            "launch.output=own/%j/%x.out",
+        ];
+        home.findings(&flags, &[]).0
+    };
+    let log = format!(
+        "warning: every user may write to {own}, where Slurm writes the output of launch.sh: they can lead it to another file of \
+         yours; submit from a folder of your own, or name one: --sbatch output=/lustre/.../%x-%j.out"
+    );
+    let stage = format!(
+        "warning: every user may write to the stage path {own}, and what is put there runs as you; name a folder of your \
+         own, or close this one: chmod o-w {own}"
+    );
+    for mode in [0o1777, 0o777, 0o757] {
+        fs::set_permissions(own, fs::Permissions::from_mode(mode)).unwrap();
+        let findings = findings();
+        assert_found(&findings, &log);
+        assert_found(&findings, &stage);
+        assert_not_found(&findings, "the output of setup.sh");
+    }
+    // A project's folder is so.
+    fs::set_permissions(own, fs::Permissions::from_mode(0o2775)).unwrap();
+    assert_not_found(&findings(), "every user may write");
+    // Only root can give a folder away.
+    if std::os::unix::fs::chown(own, Some(12345), None).is_ok() {
+        let findings = findings();
+        let words = format!(
+            "warning: {own}, where Slurm writes the output of launch.sh, belongs to another user (uid 12345), who can lead it"
+        );
+        assert_found(&findings, &words);
+        assert_not_found(&findings, "every user may write");
+    }
+}
+
 #[test]
 fn a_stage_path_behind_a_link_that_leads_nowhere() {
     let home = Home::new();

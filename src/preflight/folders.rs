@@ -8,8 +8,29 @@ use super::{Finding, Preflight, by_scripts};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::{Directives, OptionName};
+use crate::write::Outsider;
 
 pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
+    let problem = |(scripts, place): (_, Place)| place.problem(preflight, &scripts);
+    of_scripts(preflight)
+        .into_iter()
+        .filter_map(problem)
+        .collect()
+}
+
+/// Folders of logs in which others can put a link or a FIFO: Slurm opens a log as the user, and follows these.
+pub(super) fn exposed(preflight: &Preflight<'_>) -> Vec<Finding> {
+    // A file system that does not answer holds this up no longer than a program may take.
+    let is_there =
+        |(_, place): &(_, Place)| preflight.succeeds("test", &["-d", place.folder.as_str()]);
+    let places = of_scripts(preflight).into_iter().filter(is_there);
+    places
+        .filter_map(|(scripts, place)| place.risk(&scripts))
+        .collect()
+}
+
+/// The folders, each with the scripts that use it.
+fn of_scripts(preflight: &Preflight<'_>) -> Vec<(super::Scripts, Place)> {
     let here = std::env::current_dir().ok();
     let Some(here) = here.and_then(|here| Utf8PathBuf::from_path_buf(here).ok()) else {
         return Vec::new();
@@ -18,9 +39,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
         let places = places(preflight.plan.directives(kind), &here);
         places.into_iter().map(move |place| (kind, place))
     };
-    let places = by_scripts(ScriptKind::ALL.into_iter().flat_map(of_script));
-    let problem = |(scripts, place): (_, Place)| place.problem(preflight, &scripts);
-    places.into_iter().filter_map(problem).collect()
+    by_scripts(ScriptKind::ALL.into_iter().flat_map(of_script))
 }
 
 /// A folder of a job.
@@ -82,11 +101,35 @@ impl Place {
         let file = self.file.as_ref()?;
         // /dev/null lies in a folder where nobody makes files.
         let is_writable = is_so(&["-w", folder])? || is_so(&["-w", file.as_str()])?;
-        (!is_writable).then(|| {
-            let fix = words("name a file elsewhere, with --sbatch output=/lustre/.../%x-%j.out, or ask its owner: ")
-                .command(&format!("ls -ld {}", shell_word(folder)));
-            Finding::warning(format!("{folder}, {use_of_it}, cannot be written to from here"), fix)
-        })
+        if is_writable {
+            return self.risk(scripts);
+        }
+        let fix = words(
+            "name a file elsewhere, with --sbatch output=/lustre/.../%x-%j.out, or ask its owner: ",
+        )
+        .command(&format!("ls -ld {}", shell_word(folder)));
+        Some(Finding::warning(
+            format!("{folder}, {use_of_it}, cannot be written to from here"),
+            fix,
+        ))
+    }
+
+    /// Job ids can be foreseen, and so names of logs.
+    fn risk(&self, scripts: &super::Scripts) -> Option<Finding> {
+        let (folder, _) = (&self.folder, self.file.as_ref()?);
+        let message = match Outsider::of(folder)? {
+            Outsider::Owner(user) => format!(
+                "{folder}, where Slurm writes the output of {scripts}, belongs to another user (uid {user}), who can lead it \
+                 to another file of yours"
+            ),
+            Outsider::Anyone => format!(
+                "every user may write to {folder}, where Slurm writes the output of {scripts}: they can lead it to another \
+                 file of yours"
+            ),
+        };
+        let fix = words("submit from a folder of your own, or name one: ")
+            .command("--sbatch output=/lustre/.../%x-%j.out");
+        Some(Finding::warning(message, fix))
     }
 }
 

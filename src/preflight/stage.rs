@@ -11,6 +11,7 @@ use crate::job_options::ScriptKind;
 use crate::settings::StagePath;
 use crate::shell::shell_word;
 use crate::slurm::OptionName;
+use crate::write::may_anyone_write;
 
 pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
     let model = &preflight.plan.recipe().model;
@@ -34,6 +35,15 @@ pub(super) fn check(preflight: &Preflight<'_>) -> Stage {
         }
     };
     stage.findings.push(place(&path, &folder));
+    if may_anyone_write(&path) {
+        stage.findings.push(Finding::warning(
+            format!(
+                "every user may write to the stage path {path}, and what is put there runs as you"
+            ),
+            words("name a folder of your own, or close this one: ")
+                .command(&format!("chmod o-w {}", shell_word(path.as_str()))),
+        ));
+    }
     images::check(preflight, &path, &mut stage);
     model::check(preflight, &path, &mut stage);
     let space = space(preflight, &folder, stage.to_fetch.bytes(preflight));

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use nim_slurm::container::{Image, Registry};
 use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::slurm::OptionName;
-use nim_slurm::{Plan, ScriptKind, WrittenFile, shell_word};
+use nim_slurm::{Outsider, Plan, ScriptKind, WrittenFile, shell_word};
 
 use crate::follow::overridden_stage_path;
 use crate::inputs::Inputs;
@@ -106,37 +106,18 @@ pub(crate) fn write(
 }
 
 /// Who can change the folder can exchange the scripts before they run.
-#[cfg(unix)]
 fn refuse_what_others_change(folder: &Utf8Path) -> Result<(), Failure> {
-    use std::fs::Metadata;
-    use std::os::unix::fs::MetadataExt;
-
-    let user = std::fs::metadata("/proc/self").map(|own| own.uid());
-    let is_of_another = |there: &Metadata| {
-        let owner = there.uid();
-        owner != 0 && user.as_ref().is_ok_and(|user| *user != owner)
-    };
-    let link = std::fs::symlink_metadata(folder);
-    let there = std::fs::metadata(folder);
-    let problem = if let Some(other) = link.iter().chain(&there).find(|own| is_of_another(own)) {
-        format!(
-            "{folder} belongs to another user (uid {}), who could change the scripts there: name another folder",
-            other.uid()
-        )
-    } else if there.is_ok_and(|there| there.is_dir() && there.mode() & 0o002 != 0) {
-        format!(
+    let problem = match Outsider::of(folder) {
+        None => return Ok(()),
+        Some(Outsider::Owner(user)) => format!(
+            "{folder} belongs to another user (uid {user}), who could change the scripts there: name another folder"
+        ),
+        Some(_) => format!(
             "every user may write to {folder}, and so change the scripts there: name another folder, or type chmod go-w {}",
             shell_word(folder.as_str())
-        )
-    } else {
-        return Ok(());
+        ),
     };
     Err(Failure::Input(problem.into()))
-}
-
-#[cfg(not(unix))]
-fn refuse_what_others_change(_: &Utf8Path) -> Result<(), Failure> {
-    Ok(())
 }
 
 fn describe(written: &WrittenFile) -> String {

@@ -49,6 +49,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     jobs.check(&plan, arguments.follow)?;
     note_all(&plan);
+    let preflight = Preflight::new(&plan, std::env::vars_os());
+    for finding in preflight.exposed_logs() {
+        let fix = finding.fix().unwrap_or_default();
+        note(&format!("{}; {fix}", finding.message()));
+    }
     let folder = arguments.folder.path(&plan);
     let say = if arguments.json {
         |_: &str| Ok(())
@@ -71,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let said = if arguments.models_job {
         print("launch starts when setup and prepare_models have succeeded\n")
-    } else if Preflight::new(&plan, std::env::vars_os()).is_model_there() {
+    } else if preflight.is_model_there() {
         print("launch starts when setup has succeeded; the model is there\n")
     } else {
         let models = folder.join(ScriptKind::PrepareModels.file_name());
