@@ -1376,6 +1376,26 @@ fn another_cluster_is_asked_itself() {
 }
 
 #[test]
+fn accounts_that_keep_secrets_are_named() {
+    let home = Home::new();
+    home.script("sbatch", "echo no >&2; exit 1");
+    let flags = |value: &str| {
+        home.script(
+            "scontrol",
+            &format!("echo 'AccountingStoreFlags    = {value}'"),
+        );
+        let variables = [("NGC_API_KEY", SECRET), ("HF_TOKEN", SECRET)];
+        home.findings(&["--account", "proj"], &variables).0
+    };
+    assert_found(
+        &flags("job_comment,job_env"),
+        "note: Slurm's accounts keep each job's environment here (AccountingStoreFlags=job_env), and so NGC_API_KEY and \
+         HF_TOKEN; use a key that ends soon",
+    );
+    assert_not_found(&flags("job_comment"), "AccountingStoreFlags");
+}
+
+#[test]
 fn a_time_limit_above_the_partition_s_is_for_slurm_to_judge() {
     let home = Home::new();
     slurm_that_says(

@@ -63,7 +63,7 @@ pub(super) fn check(preflight: &Preflight<'_>) -> (Vec<Finding>, Vec<ScriptKind>
     );
     findings.dedup();
     let of_clusters = preflight.by_cluster().into_iter();
-    findings.extend(of_clusters.filter_map(|scripts| accounts(preflight, &scripts)));
+    findings.extend(of_clusters.flat_map(|scripts| accounts(preflight, &scripts)));
     (findings, accepted)
 }
 
@@ -145,8 +145,8 @@ fn refusal(plan: &Plan, scripts: &Scripts, reason: &str) -> Finding {
     Finding::new(scripts.weight(), message, Some(fix))
 }
 
-/// Where Slurm asks for no account, it checks none.
-fn accounts(preflight: &Preflight<'_>, scripts: &Scripts) -> Option<Finding> {
+/// Where Slurm asks for no account, it checks none; and what its accounts keep.
+fn accounts(preflight: &Preflight<'_>, scripts: &Scripts) -> Vec<Finding> {
     let of_scripts = scripts
         .0
         .iter()
@@ -157,26 +157,42 @@ fn accounts(preflight: &Preflight<'_>, scripts: &Scripts) -> Option<Finding> {
         .collect();
     let directives = preflight.plan.directives(scripts.first());
     if named.is_empty() || directives.has_several_clusters() {
-        return None;
+        return Vec::new();
     }
     let cluster = directives.option(OptionName::Clusters);
     let mut arguments = Vec::from_iter(cluster.as_deref());
     arguments.extend(["show", "config"]);
-    match preflight.ask("scontrol", &arguments) {
-        Answer::Said(reply) if reply.is_success => {
-            let enforced = config_value(&reply.stdout, "AccountingStorageEnforce")?;
-            (!enforced.contains("associations") && enforced != "all").then(|| {
-                Finding::note(
-                    format!(
-                        "Slurm enforces no accounts here, so {} could not be checked",
-                        listed(&named)
-                    ),
-                    "name what the site told you: shares and bills may still go by them",
-                )
-            })
-        }
-        _ => None,
-    }
+    let answer = preflight.ask("scontrol", &arguments);
+    let Answer::Said(reply) = answer else {
+        return Vec::new();
+    };
+    let value = |key| config_value(&reply.stdout, key).filter(|_| reply.is_success);
+    let enforced = value("AccountingStorageEnforce");
+    let is_free = |enforced: &str| !enforced.contains("associations") && enforced != "all";
+    let unchecked = enforced.is_some_and(is_free).then(|| {
+        Finding::note(
+            format!(
+                "Slurm enforces no accounts here, so {} could not be checked",
+                listed(&named)
+            ),
+            "name what the site told you: shares and bills may still go by them",
+        )
+    });
+    let secrets = preflight.secrets();
+    let secrets: Vec<_> = secrets
+        .filter(|name| preflight.variables.is_set(name))
+        .collect();
+    let kept = value("AccountingStoreFlags").is_some_and(|flags| flags.contains("job_env"));
+    let kept = (kept && !secrets.is_empty()).then(|| {
+        Finding::note(
+            format!(
+                "Slurm's accounts keep each job's environment here (AccountingStoreFlags=job_env), and so {}",
+                listed(&secrets)
+            ),
+            "use a key that ends soon, and may do no more than the jobs need",
+        )
+    });
+    unchecked.into_iter().chain(kept).collect()
 }
 
 /// The value of a key in `scontrol show config`: `Key   = value`.
