@@ -1392,7 +1392,7 @@ fn accounts_that_keep_secrets_are_named() {
         "note: Slurm's accounts keep each job's environment here (AccountingStoreFlags=job_env), and so NGC_API_KEY and \
          HF_TOKEN; use a key that ends soon",
     );
-    assert_not_found(&flags("job_comment"), "AccountingStoreFlags");
+    assert_not_found(&flags("job_comment"), "keep each job");
 }
 
 #[test]
