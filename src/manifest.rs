@@ -250,13 +250,35 @@ pub(crate) enum ReadFailure {
     File(#[from] file::ReadFailure),
     #[error("is no manifest of launch.sh: {0}")]
     Content(#[from] serde_json::Error),
+    #[error("is left out: too much is in the manifests of these results: read fewer jobs at once")]
+    TooMuch,
 }
 
 impl Manifest {
     /// Reads a manifest.
     pub(crate) fn read(path: &Utf8Path) -> Result<Self, ReadFailure> {
-        let bytes = file::read(path, MOST_BYTES)?;
-        Ok(Self::parse(&String::from_utf8_lossy(&bytes))?)
+        let mut left = MOST_BYTES;
+        Self::read_one_of_many(path, &mut left)
+    }
+
+    /// Reads a manifest of no more bytes than all of them have `left`, and takes its own from these.
+    pub(crate) fn read_one_of_many(path: &Utf8Path, left: &mut u64) -> Result<Self, ReadFailure> {
+        let bytes = file::read(path, MOST_BYTES.min(*left)).map_err(|failure| match failure {
+            file::ReadFailure::TooLong { length, .. } if length <= MOST_BYTES => {
+                ReadFailure::TooMuch
+            }
+            file::ReadFailure::TooLong { length, .. } => {
+                ReadFailure::File(file::ReadFailure::TooLong {
+                    length,
+                    most: MOST_BYTES,
+                })
+            }
+            other => ReadFailure::File(other),
+        })?;
+        *left -= bytes.len() as u64;
+        let mut manifest = Self::parse(&String::from_utf8_lossy(&bytes))?;
+        manifest.points.shrink_to_fit();
+        Ok(manifest)
     }
 
     pub(crate) fn parse(text: &str) -> serde_json::Result<Self> {

@@ -35,6 +35,10 @@ const MAX_RUNS: usize = 20;
 /// results in a point.
 const MAX_REQUESTS: usize = 16_000_000;
 
+/// How many bytes all manifests have, which take about a GB where their rows say nothing: it is a
+/// thousand manifests of some hundred points, and anything may lie there.
+const MOST_OF_MANIFESTS: u64 = 64 << 20;
+
 /// What is in a folder.
 #[derive(Default)]
 pub(super) struct Found {
@@ -76,12 +80,7 @@ impl Wanted<'_> {
 
 /// Reads the points below `root` that are wanted.
 pub(super) fn read(root: &Utf8Path, wanted: Wanted<'_>) -> io::Result<Found> {
-    let mut search = Search {
-        wanted,
-        resumed: HashSet::new(),
-        places: Vec::new(),
-        found: Found::default(),
-    };
+    let mut search = Search::new(wanted);
     // "." has a name, too.
     let name = root.canonicalize_utf8()?;
     let own = name
@@ -147,9 +146,21 @@ struct Search<'j> {
     resumed: HashSet<Utf8PathBuf>,
     places: Vec<Place>,
     found: Found,
+    /// How many bytes further manifests may have.
+    left: u64,
 }
 
-impl Search<'_> {
+impl<'j> Search<'j> {
+    fn new(wanted: Wanted<'j>) -> Self {
+        Self {
+            wanted,
+            resumed: HashSet::new(),
+            places: Vec::new(),
+            found: Found::default(),
+            left: MOST_OF_MANIFESTS,
+        }
+    }
+
     /// Notes the points in `folder`, which lies in the folder of the point `named`.
     fn visit(
         &mut self,
@@ -292,7 +303,7 @@ impl Search<'_> {
     }
 
     fn read_manifest(&mut self, path: &Utf8Path) -> Option<Manifest> {
-        let manifest = Manifest::read(path);
+        let manifest = Manifest::read_one_of_many(path, &mut self.left);
         manifest
             .map_err(|why| self.add_problem(path, why.to_string()))
             .ok()
@@ -661,12 +672,7 @@ mod tests {
     #[test]
     fn requests_have_a_bound_in_all() {
         let search = |root: &str| {
-            let mut search = Search {
-                wanted: Wanted::All,
-                resumed: HashSet::new(),
-                places: Vec::new(),
-                found: Found::default(),
-            };
+            let mut search = Search::new(Wanted::All);
             search.visit(Utf8Path::new(root), None, 0).unwrap();
             search.places
         };
@@ -688,5 +694,38 @@ mod tests {
             "{some} {left_out}"
         );
         assert_eq!(kept(1), (0, all));
+    }
+
+    #[test]
+    fn manifests_have_a_bound_in_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let row = r#"{"folder": "", "status": "", "detail": ""}"#;
+        let text = format!(r#"{{"points": [{}]}}"#, vec![row; 100].join(","));
+        for job in 1..=5 {
+            fs::write(root.join(format!("run_{job}.json")), &text).unwrap();
+        }
+        // A short one still fits, and one that is too long at any time is called that.
+        fs::write(root.join("run_6.json"), "{}").unwrap();
+        let too_long = fs::File::create(root.join("run_7.json")).unwrap();
+        too_long.set_len(5 << 20).unwrap();
+        let read = |left: usize| {
+            let mut search = Search::new(Wanted::All);
+            search.left = u64::try_from(left).unwrap();
+            search.visit(root, None, 0).unwrap();
+            let problems = search.found.problems.iter().map(ToString::to_string);
+            let (left_out, others): (Vec<_>, Vec<_>) =
+                problems.partition(|problem| problem.contains("is left out: too much"));
+            assert!(
+                matches!(&others[..], [one] if one.contains("run_7.json") && one.contains("has 5242880 bytes")),
+                "{others:?}"
+            );
+            (search.found.manifests.len(), left_out)
+        };
+        let (read_whole, left_out) = read(usize::try_from(MOST_OF_MANIFESTS).unwrap());
+        assert_eq!((read_whole, left_out.len()), (6, 0), "{left_out:?}");
+        let (some, left_out) = read(text.len() * 3 + 2);
+        assert_eq!((some, left_out.len()), (4, 2), "{left_out:?}");
+        assert!(left_out[0].contains("run_4.json"), "{left_out:?}");
     }
 }
