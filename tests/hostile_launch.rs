@@ -1449,6 +1449,66 @@ fn podman_keeps_to_itself() {
     }
 }
 
+/// podman gives an image all names that its archive has, in place of the user's own. It takes the first of two manifests, follows
+/// a link, and reads keys as Go does: with escapes, in any letters, a long s as an s.
+#[test]
+fn an_archive_gives_no_names() {
+    let script = launch(Recipe::llama3_70b_h100x4_fp8(), Runtime::Podman);
+    let functions = ["missing", "sound_image", "is_nameless", "check_runtime"]
+        .map(|name| function(&script, name))
+        .join("\n");
+    let manifest = |tags: &str| {
+        format!(r#"[{{"Config":"a.json",{tags}"Layers":["a.tar"]}},{{"Config":"b.json"}}]"#)
+    };
+    let refused = |tags: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("stage 1")).unwrap();
+        fs::write(folder.path().join("manifest.json"), manifest(tags)).unwrap();
+        fs::write(folder.path().join("own.json"), manifest("")).unwrap();
+        let make = match tags {
+            "two" => {
+                "tar -cf 'stage 1/a.tar' ./manifest.json && tar -rf 'stage 1/a.tar' manifest.json"
+            }
+            "link" => {
+                "ln -sf own.json manifest.json && tar -cf 'stage 1/a.tar' own.json manifest.json"
+            }
+            _ => "tar -cf 'stage 1/a.tar' own.json manifest.json",
+        };
+        let program = format!(
+            "say() {{ echo \"$*\"; }}\nneed_commands() {{ :; }}\npodman() {{ :; }}\nproblems=0\n{functions}\n{make}\n\
+             SLURM_JOB_ID=7 stage_path=$PWD/'stage 1' server_image=a.tar client_image=absent.tar\ncheck_runtime"
+        );
+        let (code, words) = bash(&folder, &program, &[]);
+        assert_eq!(code, Some(0), "{tags}: {words}");
+        let typed = "podman save --output=";
+        assert!(
+            words.is_empty() || words.contains(typed) && words.contains("/stage\\ 1/a.tar ID"),
+            "{words}"
+        );
+        !words.is_empty()
+    };
+    for tags in [
+        "",
+        "\"RepoTags\":[],",
+        "\"RepoTags\" : [ ],\n",
+        "\"RepoTags\":null,",
+    ] {
+        assert!(!refused(tags), "{tags}");
+    }
+    for tags in [
+        "two",
+        "link",
+        "\"RepoTags\":[\"docker.io/library/debian:12\"],",
+        "\"RepoTags\" :\n [ \"debian:12\"],",
+        "\"repotags\":[\"debian:12\"],",
+        "\"RepoTags\":[],\"RepoTags\":[\"debian:12\"],",
+        "\"Repo\\u0054ags\":[\"debian:12\"],",
+        "\"RepoTag\u{17f}\":[\"debian:12\"],",
+    ] {
+        assert!(refused(tags), "{tags}");
+    }
+}
+
 /// Where apptainer is installed setuid, /proc would show the job's other processes, and lead to their files and variables.
 #[test]
 fn apptainer_keeps_other_processes_and_folders_out_of_sight() {
@@ -1478,7 +1538,8 @@ fn the_user_s_own_containers_stay() {
     let folder = tempfile::tempdir().unwrap();
     // Each has the label of a job; those of jobs 7 (this one) and 70 (which has ended) are this script's, one runs.
     let program = format!(
-        "need_commands() {{ :; }}\nSLURM_JOB_ID=7\n{functions}\n\
+        "need_commands() {{ :; }}\nSLURM_JOB_ID=7 stage_path=/s server_image=a.tar client_image=b.tar\n{functions}\n\
+         sound_image() {{ return 1; }}\n\
          squeue() {{ [[ $* != *=71* ]] || echo 71; }}\n\
          podman() {{\n  local each last=${{!#}}\n  case $1 in\n    ps)\n      for each in own own-nim-slurm-7-x nim-slurm-7-server-1 nim-slurm-70-client-2 nim-slurm-71-client-3; do\n\
                  [[ $last != *name=* || $each =~ ${{last##*name=}} ]] && echo $each || true\n      done ;;\n\

@@ -1,7 +1,7 @@
 # Removes what jobs that were killed left of their containers on this node, and an earlier run of this job. Where
 # Slurm tracks processes by their parents, they may even run. It goes by their names: an image has labels of its own.
 check_runtime() {
-  local container owner reads='' files version own_form=''
+  local container file owner reads='' files version own_form=''
   need_commands podman
 {% include "lib/podman/runtime_folder.sh" %}
   # Up to which version it reads descriptions of GPUs; others are none for it.
@@ -19,6 +19,11 @@ check_runtime() {
   [[ -z $reads || ! $version > $reads ]] ||
     missing "a podman on $HOSTNAME that reads ${files[*]}: GPUs are described there in version $version, and it reads $reads at most;" \
       "ask the site for podman 5.1 or later$own_form"
+  for file in "$stage_path"/{"$server_image","$client_image"}; do
+    [[ ! -r $file ]] || ! sound_image "$file" || is_nameless "$file" ||
+      missing "an archive without names in $file: podman would take its names from other images of yours. Move it away and submit setup.sh," \
+        "or save it by its id: podman save --output=$(printf %q "$file") ID"
+  done
   for container in $(podman ps --all --quiet --filter='name=^nim-slurm-[0-9]+-' 2>/dev/null); do
     owner=$(podman inspect "$container" 2>/dev/null | sed -n 's/^ *"Name": "nim-slurm-\([0-9]*\)-.*/\1/p' | head -n 1) || true
     [[ -n $owner ]] || continue
@@ -26,6 +31,13 @@ check_runtime() {
       podman rm --force --volumes --time=0 "$container" >/dev/null 2>&1 || true
     fi
   done
+}
+# True when archive $1 gives its image no name. podman reads the first of several files, follows a link, and takes a key in any letters.
+is_nameless() {
+  local text LC_ALL=C
+  [[ $(tar --list --file="$1" | grep -c 'manifest\.json') == 1 ]] || return 1
+  text=$(tar --extract --to-stdout --file="$1" manifest.json | tr -d '\0[:space:]' | head -c 1000000) || return 1
+  ((${#text} > 0 && ${#text} < 1000000)) && ! LC_ALL=C grep -Eiq '[^!-~]|\\|"repotags":([^[n]|\[[^]])' <<<"$text"
 }
 # set_container ROLE IMAGE NAMES MOUNT...: in REPLIES, the command that starts this image; what it runs comes behind. Over the
 # image's own variables it has those of the step in NAMES, with blanks between them, and all others that do not describe the node.
