@@ -559,6 +559,30 @@ fn unreadable_is_not_damaged() {
     }
 }
 
+/// The owner types the `chmod` as it stands there.
+#[test]
+fn what_is_to_be_typed_is_one_word() {
+    let site = Site::new();
+    let place = site.at("models/m;id");
+    let mut recipe = recipe();
+    recipe.model.weights.source = ModelSource::Path(place.to_str().unwrap().parse().unwrap());
+    let script = script(ScriptKind::PrepareModels, recipe, Runtime::Pyxis);
+    put_model(&place);
+    for (hidden, chmod, end) in [
+        ("models/m;id", "a+x", "/m\\;id/\n"),
+        ("models/m;id/config.json", "-R a+rX", "/m\\;id\n"),
+    ] {
+        let mode = fs::metadata(site.at(hidden)).unwrap().mode();
+        site.mode(hidden, 0);
+        let (code, words) = site.run(&script, &[]);
+        site.mode(hidden, mode & 0o7777);
+        assert_eq!(code, Some(2), "{words}");
+        let typed = words.split_once(&format!("for chmod {chmod} "));
+        let (_, typed) = typed.unwrap_or_else(|| panic!("{words}"));
+        assert!(typed.contains(end), "{words}");
+    }
+}
+
 /// The same for launch.sh, which uses both.
 #[test]
 fn unreadable_is_not_absent() {

@@ -29,6 +29,16 @@ fn fault(line: &str) -> Option<&'static str> {
     if !is_comment && line.contains("bash -c") {
         return Some("a command in a string");
     }
+    let is_raw = |typed: &&str| {
+        line.contains(&format!("{typed} $")) && !line.contains(&format!("{typed} $(printf %q "))
+    };
+    if !is_comment
+        && ["chmod a+x", "chmod -R a+rX", "tail -f", "namei -l"]
+            .iter()
+            .any(is_raw)
+    {
+        return Some("a path to type that is not quoted");
+    }
     // bash can lose its place, and end, when a second signal comes while a function handles the first.
     if line.contains("do trap ") && !line.contains("stopped_by=$name") {
         return Some("a signal's handler that is more than a note of it");
@@ -88,6 +98,7 @@ fn the_lint_sees_what_it_is_for() {
         "{%- if x -%}",
         "eval \"$x\"",
         "srun bash -c \"$x\"",
+        "say \"type: tail -f $log\"",
         "for name in TERM INT; do trap \"on_signal $name\" \"$name\"; done",
         "# the path is {{ path }}",
         "rm -rf {{ path }}",
@@ -97,6 +108,7 @@ fn the_lint_sees_what_it_is_for() {
     for line in [
         "readonly x={{ path }}",
         "  {{ word }}",
+        "say \"type: tail -f $(printf %q \"$log\")\"",
         "{%- for word in words %}",
         "{% include \"lib/x.sh\" %}",
     ] {

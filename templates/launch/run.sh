@@ -23,7 +23,7 @@ for ((number = 0; number < to_start; number++)); do
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
-say "follow them: tail -f $all_logs | cat -v"
+say "follow them: tail -f $(printf %q "$logs")/*_$job_id.*out | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do

@@ -99,12 +99,12 @@ check_readable() {
     [[ -x $folder || ! -d $folder ]] || hidden=${hidden:-$folder}
   done <<<"$path/"
   if [[ -n $hidden ]]; then
-    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $hidden"
+    missing "permission to search $hidden: ask $(stat -c %U -- "$hidden"), its owner, for chmod a+x $(printf %q "$hidden")"
     return 1
   fi
   hidden=$(find "$path" ! -type l \( ! -readable -o -type d ! -executable \) -print -quit 2>/dev/null) || true
   [[ -n $hidden ]] || return 0
-  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $path"
+  missing "permission to read $path: ask $(stat -c %U -- "$hidden"), its owner, for chmod -R a+rX $(printf %q "$path")"
   return 1
 }
 

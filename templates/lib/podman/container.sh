@@ -15,7 +15,7 @@ check_runtime() {
   esac
   mapfile -t files < <(grep -Els '"?kind"?: *"?nvidia\.com/gpu("|,|[[:space:]]|$)' /etc/cdi/*.{json,yaml} /var/run/cdi/*.{json,yaml})
   version=$(sed -n 's/.*cdiVersion[^0-9]*\([0-9]\.[0-9]\).*/\1/p' /dev/null "${files[@]}" | sort | head -n 1) || true
-  [[ $reads != 0.[5-9] ]] || own_form=", or for a description in version 0.5: nvidia-ctk cdi generate --feature-flag=no-additional-gids-for-device-nodes --output=${files[0]-}"
+  [[ $reads != 0.[5-9] ]] || own_form=", or for a description in version 0.5: nvidia-ctk cdi generate --feature-flag=no-additional-gids-for-device-nodes --output=$(printf %q "${files[0]-}")"
   [[ -z $reads || ! $version > $reads ]] ||
     missing "a podman on $HOSTNAME that reads ${files[*]}: GPUs are described there in version $version, and it reads $reads at most;" \
       "ask the site for podman 5.1 or later$own_form"
