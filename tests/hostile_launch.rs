@@ -532,6 +532,14 @@ fn steps_get_the_secrets_that_they_need() {
         ("OPENAI_APIKEY", "canary"),
         ("SSHPASS", "canary"),
         ("MYSQL_PWD", "canary"),
+        ("DOCKER_AUTH_CONFIG", "canary"),
+        ("GITHUB_PAT", "canary"),
+        ("AZURE_STORAGE_CONNECTION_STRING", "canary"),
+        ("CI_JOB_JWT", "canary"),
+        ("CI_JOB_JWT_V2", "canary"),
+        ("OPENAI_API_KEYS", "canary"),
+        ("OPENAI_API_KEY_2", "canary"),
+        ("MY_CREDS", "canary"),
         ("DATABASE_URL", "postgres://me:canary@db/x"),
         ("https_proxy", "http://me:canary@proxy:1"),
         ("REPOSITORY", "https://canary@host/x"),
@@ -541,6 +549,10 @@ fn steps_get_the_secrets_that_they_need() {
         ("HTTP_PROXY", "http://proxy:1"),
         ("TOKENIZERS_PARALLELISM", "true"),
         ("NCCL_IB_PKEY", "0x1"),
+        ("UCX_IB_PKEYS", "0x1"),
+        ("NCCL_PAT_ENABLE", "1"),
+        ("MAX_TOKENS", "1"),
+        ("DOCKER_CONFIG", "1"),
         ("LOGIN_BYPASS", "1"),
     ];
     let folder = tempfile::tempdir().unwrap();
@@ -561,6 +573,10 @@ fn steps_get_the_secrets_that_they_need() {
             "HTTP_PROXY=http://proxy:1",
             "TOKENIZERS_PARALLELISM=true",
             "NCCL_IB_PKEY=0x1",
+            "UCX_IB_PKEYS=0x1",
+            "NCCL_PAT_ENABLE=1",
+            "MAX_TOKENS=1",
+            "DOCKER_CONFIG=1",
             "LOGIN_BYPASS=1",
         ] {
             assert!(words.contains(kept), "{kept}: {words}");
