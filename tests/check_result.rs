@@ -232,6 +232,109 @@ fn an_answer_that_was_cut_off_is_none() {
     assert_eq!(run_in_client(&aiperf(), lines, &folder), "valid");
 }
 
+/// A server that is out of memory ends answers by an error, when HTTP 200 is out already. What an answer says is no error.
+#[test]
+fn an_answer_that_ends_with_an_error_is_none() {
+    let of_genai_perf = |events: &str| {
+        let request = r#"{"timestamp":1,"request_inputs":{"payload":"{\"error\": {}}"},"response_timestamps":[2,3],"response_outputs":[{"response":"data: {\"choices\":[{\"delta\":{\"content\":\" a\"}}]}\n\n"},OUTPUT]}"#;
+        let last = request.replace("OUTPUT", events);
+        let whole = request.replace("OUTPUT", r#"{"response":"data: [DONE]"}"#);
+        let requests = [vec![whole; 248], vec![last; 2]].concat().join(",");
+        Left::new().real("0.0.10", TABLE).put(
+            RAW,
+            format!(r#"{{"experiments":[{{"requests":[{requests}]}}]}}"#),
+        )
+    };
+    let broken = "answers that the server broke off with an error: 2";
+    for (events, said) in [
+        (
+            r#"{"response":"data: {\"error\":{\"message\":\"m\",\"code\":500}}\n\n"}"#,
+            broken,
+        ),
+        (
+            r#"{"response":"data: {\"id\":\"1\",\"error\": \"m\"}\n\ndata: [DONE]\n\n"}"#,
+            broken,
+        ),
+        (
+            r#"{"response":"data: {\"object\": \"error\", \"message\": \"m\"}\n\n"}"#,
+            broken,
+        ),
+        (
+            r#"{"response":"data: {\"choices\":[],\"error\": null}\n\n"}"#,
+            "valid",
+        ),
+        (
+            r#"{"response":"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": {\\\"object\\\":\\\"error\\\"\"}}]}"}"#,
+            "valid",
+        ),
+        // Of Triton, a text stands in the file as it is.
+        (
+            r#"{"text_output":"say {\"error\": {\"object\": \"error\"}}"}"#,
+            "valid",
+        ),
+    ] {
+        let left = of_genai_perf(events);
+        assert_eq!(
+            left.verdict(&genai_perf("25.01"), 128, 250),
+            said,
+            "{events}"
+        );
+    }
+    // AIPerf leaves the error out, but the usage comes at the end of an answer.
+    let of_aiperf = |lines: &[&str]| {
+        Left::new()
+            .real("aiperf-0.13.0", "profile_export_aiperf.csv")
+            .real("aiperf-0.13.0", "profile_export_aiperf.json")
+            .put("profile_export.jsonl", lines.join("\n") + "\n")
+    };
+    let latency = r#""request_latency":{"value":9.0,"unit":"ms"}"#;
+    let told = format!(
+        r#"{{"metrics":{{{latency},"usage_completion_tokens":{{"value":128,"unit":"tokens"}}}},"error":null}}"#
+    );
+    let untold = format!(r#"{{"metrics":{{{latency}}},"error":null}}"#);
+    let failed = r#"{"metrics":{"error_isl":{"value":128,"unit":"tokens"}},"error":{"code":499}}"#;
+    let verdict = |lines: &[&str]| of_aiperf(lines).verdict(&aiperf(), 128, 10);
+    let broken = "answers that the server broke off, which told the usage of all others: 2";
+    let (told, untold) = (told.as_str(), untold.as_str());
+    assert_eq!(
+        verdict(&[[told; 8].as_slice(), &[untold; 2]].concat()),
+        broken
+    );
+    // A server need not tell it, and a request that was cancelled at the end has none.
+    assert_eq!(verdict(&[untold; 10]), "valid");
+    assert_eq!(
+        verdict(&[[told; 10].as_slice(), &[failed]].concat()),
+        "valid"
+    );
+    // That lines are missing says nothing of an answer.
+    assert_eq!(verdict(&[told; 9]), "valid");
+}
+
+/// GenAI-Perf counts neither the tokens of reasoning nor the time to the first one.
+#[test]
+fn reasoning_that_the_tool_does_not_count_is_no_result() {
+    let left = |delta: &str| {
+        let request = r#"{"timestamp":1,"response_outputs":[{"response":"data: {\"choices\":[{\"delta\":{DELTA}}]}\n\n"},{"response":"data: {\"choices\":[{\"delta\":{\"content\":\" \\\"reasoning\\\":\\\"a\"}}]}\n\n"}]}"#;
+        let requests = vec![request.replace("DELTA", delta); 250].join(",");
+        Left::new()
+            .real("0.0.10", TABLE)
+            .put(RAW, format!("[{requests}]"))
+    };
+    let none = "answers with reasoning_content, which GenAI-Perf does not count: 250; take AIPerf as the client, or turn thinking off";
+    for (delta, said) in [
+        (r#"\"reasoning_content\":\"a\""#, none),
+        (r#"\"content\":null,\"reasoning\": \"\\n\""#, none),
+        (r#"\"content\":\"a\",\"reasoning_content\":null"#, "valid"),
+        (r#"\"content\":\"a\",\"reasoning\":\"\""#, "valid"),
+    ] {
+        assert_eq!(
+            left(delta).verdict(&genai_perf("25.01"), 128, 250),
+            said,
+            "{delta}"
+        );
+    }
+}
+
 /// For how long the client says that the requests of a point ran, in ms, by the tool's table; and whether it
 /// counts it as too short.
 fn client_says(recipe: &Recipe, table: &str, text: &str, requests: u32) -> (u32, bool) {

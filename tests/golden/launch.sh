@@ -817,47 +817,48 @@ may_have_completed() {
 }
 # check_result FOLDER OUTPUT_TOKENS (128s20: with a spread) REQUESTS (1-500: so many are right): sets $busy, or a $reason.
 check_result() {
-  local folder=$1 table=$1/$result_table found answered usages
+  local folder=$1 table=$1/$result_table requests=$1/profile_export.jsonl usage='"usage_completion_tokens":' found answered cut thoughts usages untold
   # Some releases write into a folder of their own inside the one given. Those of phases are not of the whole run.
   found=$(find "$folder" -name phases -prune -o -name "$result_table" -type f -print)
-  reason="$tool_name left no $result_table, or several"
-  [[ -n $found && $found != *$'\n'* ]] || return 1
-  if [[ $found != "$table" ]]; then
-    find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} +
-    rmdir "${found%/*}"
-  fi
+  [[ -n $found && $found != *$'\n'* ]] || { reason="$tool_name left no $result_table, or several" && return 1; }
+  [[ $found == "$table" ]] || { find "${found%/*}" -mindepth 1 -maxdepth 1 -exec mv -t "$folder" -- {} + && rmdir "${found%/*}"; }
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  answered=$(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
-    sub(/.*"response_outputs":/, "") && /\\"content\\": *\\"([^\\]|\\\\)/ { count++ }
-    END { print count + 0 }') || true
-  usages=$(grep -sc '"usage_completion_tokens":' "$folder/profile_export.jsonl") || true
+  # Of GenAI-Perf: answers with a text, with an error, and with reasoning. In a text of theirs, quotes are escaped twice.
+  read -r answered cut thoughts < <(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
+    sub(/.*"response_outputs":/, "") {
+      texts += /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
+      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *[^ n]|object\\": *\\"error\\")/
+    }
+    END { print texts + 0, cut + 0, thoughts + 0 }')
+  # Of AIPerf: those with the usage that a server tells at the end, and those without.
+  usages=$(grep -sc "$usage" "$requests") untold=$(grep -s '"request_latency":' "$requests" | grep -vc "$usage") || true
   reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" \
-    -v answered="$answered" -v usages="$usages" '
+    -v answered="$answered" -v usages="$usages" -v untold="$untold" -v cut="$cut" -v thoughts="$thoughts" -v tool="$tool_name" '
     {
-      label = tolower($0)
-      sub(/ *[(,].*/, "", label)
+      label = tolower($0); sub(/ *[(,].*/, "", label); sub(/\r$/, "")
       # Numbers of 1,000 and more are quoted and have commas; N/A, inf and nan are none.
-      sub(/\r$/, "")
       while (match($0, /"[^"]*"/)) { text = substr($0, RSTART + 1, RLENGTH - 2); gsub(/,/, "", text); sub(/"[^"]*"/, text) }
       split($0, cell, ",")
       if (!(label in of)) { of[label] = cell[2] ~ /^[0-9]+(\.[0-9]+)?$/ ? cell[2] : "no"; least[label] = cell[3] }
     }
     END {
-      # GenAI-Perf before 25.01 counts no requests, but writes what each got: an answer has a text. Before 24.07 it has another name for the output.
+      # GenAI-Perf before 25.01 counts no requests; before 24.07 it has another name for the output.
       counted = "request count" in of ? of["request count"] : answered
       counter = "request count" in of ? name " counts" : "profile_export.json has"
-      failed = of["error request count"]
-      rate = of["request throughput"] + 0
-      output = of["output sequence length"] of["num output token"]
+      failed = of["error request count"]; rate = of["request throughput"] + 0; output = of["output sequence length"] of["num output token"]
       # How far the output is off, beyond what is allowed. (busybox may have no roots and powers.)
       off = (output - osl > 0 ? output - osl : osl - output) - 0.2 * osl
       split(osl, part, "s"); osl += 0
       # By the server, where it told of each; the text of a whole answer may have far fewer.
       by_server = usages > 0 && usages == counted + 0
       shortest = least[by_server ? "usage completion tokens" : "output sequence length"]
-      if (counted + 0 < requests + 0 || counted + 0 > most || failed !~ /^[0.]*$/)
+      if (cut > 0) print "answers that the server broke off with an error: " cut
+      else if (usages > 0 && untold > 0) print "answers that the server broke off, which told the usage of all others: " untold
+      else if (thoughts > 0)
+        print "answers with reasoning_content, which " tool " does not count: " thoughts "; take AIPerf as the client, or turn thinking off"
+      else if (counted + 0 < requests + 0 || counted + 0 > most || failed !~ /^[0.]*$/)
         print counter " " counted " requests, " requests " were asked for" (failed ? "; requests that failed: " failed : "") \
           (requests != most && counted + 0 > most ? ", so prompts came again: write prompts = " 2 * counted " there" : "")
       else if (off > 0 && off * off * counted > 9 * part[2] * part[2])
@@ -866,8 +867,7 @@ check_result() {
         print "an answer has " shortest " tokens, " osl " were asked for: it was cut off, or the server ignores ignore_eos"
       else if (of["output token throughput"] + 0 <= 0)
         print name " says that no tokens were generated"
-      else
-        # A rate has two decimals, and may be 0.00.
+      else # a rate has two decimals, and may be 0.00
         printf "%d", 1000 * ("benchmark duration" in of ? of["benchmark duration"] : rate > 0 ? counted / rate : 0)
     }' "$table")
   [[ $reason =~ ^[0-9]+$ ]] || { reason=${reason:-"$result_table cannot be checked"} && return 1; }
