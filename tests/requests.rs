@@ -742,8 +742,45 @@ fn answers_that_did_not_come_are_told_of_genai_perf_too() {
     for number in [3, 7] {
         some[number] = some[number].replace(" word", "");
     }
-    let said = "has 2 requests without an answer: its numbers are of the others";
+    let said = "has 2 requests without a whole answer: its numbers are of what came";
     assert_eq!(caveat(&some).as_deref(), Some(said));
+    // The tool counts an answer that the server broke off.
+    table(20);
+    let end = "data: [DONE]";
+    let broken = r#"data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}"#;
+    for number in [3, 7] {
+        some[number] = answered(number as u64 + 1).replace(end, broken);
+    }
+    assert_eq!(caveat(&some).as_deref(), Some(said));
+    for whole in [
+        r#"data: {\"choices\":[],\"error\":null}"#,
+        r#"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": 1}\"}}]}"#,
+    ] {
+        for number in [3, 7] {
+            some[number] = answered(number as u64 + 1).replace(end, whole);
+        }
+        assert_eq!(caveat(&some), None, "{whole}");
+    }
+}
+
+/// What a model thinks are tokens of its answer, which GenAI-Perf's own figures do not have.
+#[test]
+fn reasoning_is_a_part_of_the_answer() {
+    let folder = Folder::new();
+    let table = r#"{"output_sequence_length": {"unit": "tokens", "avg": 2}}"#;
+    folder.write("profile_export_genai_perf.json", table);
+    for name in ["reasoning_content", "reasoning"] {
+        let text = exchange(1000, &[1100, 1200, 1300, 1400], None);
+        let thought = format!(r#"\"content\":null,\"{name}\":\" word\""#);
+        let text = text.replacen(r#"\"content\":\" word\""#, &thought, 2);
+        let path = folder.write("profile_export.json", genai_perf(&[text]));
+        let run = Run::read(path.parent().unwrap()).unwrap();
+        let request = run.points()[0].requests().unwrap().as_slice()[0];
+        assert_eq!(
+            (request.first_token(), request.output_tokens()),
+            (Some(1100), Some(4))
+        );
+    }
 }
 
 /// A server may put several tokens into a piece, and GenAI-Perf counts those of the text: so do verdicts, the steady part and a search.

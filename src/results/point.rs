@@ -317,7 +317,7 @@ pub(super) struct Content {
     pub(super) gpu_metrics: Vec<GpuMetric>,
     pub(super) was_cancelled: bool,
     pub(super) shortfall: Option<Shortfall>,
-    /// Requests without an answer, by the file of requests.
+    /// Requests without a whole answer, by the file of requests.
     pub(super) unanswered: usize,
 }
 
@@ -341,10 +341,10 @@ impl Content {
                 counted(errors, "request")
             ));
         }
-        // GenAI-Perf leaves them out of all figures but the requests a second, and says nothing.
+        // GenAI-Perf leaves those without a text out of all figures but the requests a second, and counts half answers as whole ones.
         if self.unanswered > 0 {
             return Some(format!(
-                "has {} without an answer: its numbers are of the others",
+                "has {} without a whole answer: its numbers are of what came",
                 counted(self.unanswered, "request")
             ));
         }

@@ -97,7 +97,7 @@ impl Request {
         self.output_tokens
     }
 
-    /// Whether it has no answer, or was cancelled.
+    /// Whether it has no answer, or was cancelled, or the server broke it off with an error.
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         self.has_failed

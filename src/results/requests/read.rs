@@ -487,6 +487,10 @@ struct Piece {
     is_streamed: bool,
     /// An answer that has no text by its nature: embeddings, a ranking.
     is_answer: bool,
+    /// Reasoning is among the texts, which GenAI-Perf does not count.
+    is_reasoning: bool,
+    /// The server broke the answer off.
+    is_error: bool,
 }
 
 impl<'de> Deserialize<'de> for Piece {
@@ -520,6 +524,9 @@ struct Event<'a> {
     #[serde(default)]
     output_ids: Count,
     usage: Option<Usage>,
+    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    object: Option<Cow<'a, str>>,
 }
 
 /// What tells other answers from an error, and from one of `choices` that has no text.
@@ -561,6 +568,10 @@ struct Choice<'a> {
 struct Content<'a> {
     #[serde(borrow)]
     content: Option<Cow<'a, str>>,
+    #[serde(default)]
+    reasoning_content: Count,
+    #[serde(default)]
+    reasoning: Count,
 }
 
 #[derive(Deserialize)]
@@ -569,12 +580,20 @@ struct Usage {
 }
 
 impl Choice<'_> {
+    fn contents(&self) -> impl Iterator<Item = &Content<'_>> {
+        self.delta.iter().chain(&self.message)
+    }
+
     fn has_text(&self) -> bool {
-        let contents = [&self.delta, &self.message]
-            .into_iter()
-            .filter_map(|part| part.as_ref()?.content.as_ref());
+        let contents = self.contents().filter_map(|part| part.content.as_ref());
         let mut texts = contents.chain(&self.text);
-        texts.any(|text| !text.is_empty())
+        texts.any(|text| !text.is_empty()) || self.has_reasoning()
+    }
+
+    /// What a model thinks before it answers, by either of its names.
+    fn has_reasoning(&self) -> bool {
+        self.contents()
+            .any(|part| part.reasoning_content.0 > 0 || part.reasoning.0 > 0)
     }
 }
 
@@ -613,6 +632,8 @@ impl Piece {
         self.texts = self.texts.saturating_add(texts);
         let tokens = event.usage.and_then(|usage| usage.completion_tokens);
         self.tokens = tokens.or(self.tokens);
+        self.is_reasoning |= event.choices.iter().any(Choice::has_reasoning);
+        self.is_error |= event.error.is_some() || event.object.as_deref() == Some("error");
     }
 }
 
@@ -642,6 +663,7 @@ impl Exchange {
         // Without events, several texts are a stream as well.
         let is_streamed = pieces().any(|piece| piece.is_streamed) || with_text().nth(1).is_some();
         let is_other = first.is_none() && pieces().any(|piece| piece.is_answer);
+        let is_broken_off = pieces().any(|piece| piece.is_error);
         checked(Request {
             start: self.timestamp,
             first_token: first.map(|(time, _)| *time).filter(|_| is_streamed),
@@ -650,8 +672,9 @@ impl Exchange {
             output_tokens: said
                 .or(is_streamed.then_some(texts))
                 .filter(|_| first.is_some()),
-            counts_pieces: said.is_none(),
-            has_failed: first.is_none() && !is_other,
+            // By the tool's mean length they would be too few.
+            counts_pieces: said.is_none() && !pieces().any(|piece| piece.is_reasoning),
+            has_failed: first.is_none() && !is_other || is_broken_off,
             is_later_turn: false,
         })
     }
