@@ -810,18 +810,33 @@ const TOKENS_DIFFER: f64 = 0.02;
 
 /// How many tokens the server counts in an answer, where the tool counts others: throughput and ITL are the tool's.
 fn counted_by_server(point: &Point) -> Option<String> {
-    let run = point.runs().first()?;
-    let mut others = run.other_metrics();
-    let (_, said) = others.find(|(name, _)| *name == "usage_completion_tokens")?;
-    let said = said.statistics.avg().filter(|count| *count > 0.0)?;
-    let counted = run.value(Metric::OutputSequenceLength, Statistic::Avg)?;
-    let ratio = said / counted;
-    ((ratio - 1.0).abs() > TOKENS_DIFFER).then(|| {
+    let mean = |of: &dyn Fn(&Point) -> Option<f64>| Some(point.summary_of(of)?.mean());
+    let counted = |run: &Point| run.value(Metric::OutputSequenceLength, Statistic::Avg);
+    let (said, tool_s) = (mean(&told_by_server)?, mean(&counted)?);
+    // Each run has its own ratio.
+    let throughput = mean(&|run| Some(run.throughput()? * told_by_server(run)? / counted(run)?));
+    ((said / tool_s - 1.0).abs() > TOKENS_DIFFER).then(|| {
         format!(
-            "the server counts {said:.1} tokens in an answer, the tool {counted:.1}: by the server's, {} tokens/s",
-            figure_or_dash(point.throughput().map(|throughput| throughput * ratio))
+            "the server counts {said:.1} tokens in an answer, the tool {tool_s:.1}: by the server's, {} tokens/s",
+            figure_or_dash(throughput)
         )
     })
+}
+
+/// The server's own mean of tokens in an answer, where it told of each.
+fn told_by_server(run: &Point) -> Option<f64> {
+    let usage = |wanted: &str| {
+        let mut others = run.other_metrics();
+        Some(&others.find(|(name, _)| *name == wanted)?.1.statistics)
+    };
+    let said = usage("usage_completion_tokens")?;
+    let mean = said.avg().filter(|mean| *mean > 0.0)?;
+    // Releases that do not say of how many answers a mean is have a sum.
+    let sum = || usage("total_usage_completion_tokens")?.avg();
+    let answers = said.get(Statistic::Count).or_else(|| Some(sum()? / mean))?;
+    #[expect(clippy::cast_precision_loss, reason = "no point has 2^52 requests")]
+    let requests = run.request_count()? as f64;
+    ((answers - requests).abs() < 0.5).then_some(mean)
 }
 
 /// What the runs of a point say of how much they differ, where there are several: their number, the largest

@@ -873,7 +873,7 @@ fn what_is_said_of_a_point_is_in_each_format() {
     let results = Results(tempfile::tempdir().unwrap());
     let metrics = r#""output_token_throughput": {"unit": "tokens/sec", "avg": 1000},
         "output_sequence_length": {"unit": "tokens", "avg": 128}, "request_count": {"unit": "requests", "avg": 250},
-        "usage_completion_tokens": {"unit": "tokens", "avg": 192},
+        "usage_completion_tokens": {"unit": "tokens", "avg": 192, "count": 250},
         "request_goodput": {"unit": "requests/sec", "avg": 1.5}"#;
     let name = "m_4_8_chat_128_128_7";
     point_of(results.path(), name, metrics);
@@ -906,6 +906,54 @@ fn what_is_said_of_a_point_is_in_each_format() {
     ] {
         assert!(markdown.contains(words), "no {words:?} in {markdown}");
     }
+}
+
+/// An answer that the server broke off has no usage: a mean of the others says nothing of all tokens. Each run has its own count.
+#[test]
+fn the_servers_count_is_told_where_it_counted_each_answer() {
+    let said = |runs: &[(u32, &str)]| {
+        let results = Results(tempfile::tempdir().unwrap());
+        for (number, (throughput, usage)) in runs.iter().enumerate() {
+            let metrics = format!(
+                r#""output_token_throughput": {{"unit": "tokens/sec", "avg": {throughput}}},
+                "output_sequence_length": {{"unit": "tokens", "avg": 75.6}}, "request_count": {{"unit": "requests", "avg": 207}},
+                {usage}"#
+            );
+            let repeat = ["", "_r2"][number];
+            point_of(
+                results.path(),
+                &format!("m_4_8_chat_128_80{repeat}_7"),
+                &metrics,
+            );
+        }
+        let table = stdout(&[results.path().as_str()]).replace("\n      ", " ");
+        let (_, said) = table.split_once("the server counts ")?;
+        Some(said.lines().next().unwrap().to_owned())
+    };
+    let usage = |mean: f64, more: &str, total: f64| {
+        format!(
+            r#""usage_completion_tokens": {{"unit": "tokens", "avg": {mean}{more}}},
+            "total_usage_completion_tokens": {{"unit": "tokens", "avg": {total}}}"#
+        )
+    };
+    let all = "80.0 tokens in an answer, the tool 75.6: by the server's, 1058.2 tokens/s";
+    let whole = usage(80.0, r#", "count": 207"#, 16560.0);
+    assert_eq!(said(&[(1000, &whole)]).as_deref(), Some(all));
+    assert_eq!(
+        said(&[(1000, &usage(80.0, r#", "count": 183"#, 14640.0))]),
+        None
+    );
+    // Some releases say of no mean of how many it is.
+    assert_eq!(
+        said(&[(1000, &usage(80.0, "", 16560.0))]).as_deref(),
+        Some(all)
+    );
+    assert_eq!(said(&[(1000, &usage(80.0, "", 14640.0))]), None);
+    let other = usage(151.2, r#", "count": 207"#, 31298.4);
+    assert_eq!(
+        said(&[(1000, &whole), (500, &other)]).as_deref(),
+        Some("115.6 tokens in an answer, the tool 75.6: by the server's, 1029.1 tokens/s")
+    );
 }
 
 /// Real requests of AIPerf, as points of one job.
