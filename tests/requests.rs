@@ -783,6 +783,52 @@ fn reasoning_is_a_part_of_the_answer() {
     }
 }
 
+/// A proxy may send a whole answer at once: nobody knows how far apart its tokens are, and no limit on that is kept.
+#[test]
+fn tokens_that_came_at_once_have_no_time_between_them() {
+    let folder = Folder::new();
+    let limits = |statistic| nim_slurm::results::Limits::new(statistic).inter_token_latency(1.0);
+    let unknown = nim_slurm::results::Verdict::Unknown {
+        metric: Metric::InterTokenLatency,
+    };
+    let check = |path: Utf8PathBuf| {
+        let results = path.parent().unwrap();
+        let run = Run::read(results).unwrap();
+        assert_eq!(run.problems(), []);
+        let point = &run.points()[0];
+        let requests = point.requests().unwrap();
+        assert_eq!(requests.as_slice()[0].inter_token_latency(), None);
+        assert!(requests.values(Metric::TimeToFirstToken).next().is_some());
+        for statistic in [Statistic::Avg, Statistic::P50] {
+            assert_eq!(point.value(Metric::InterTokenLatency, statistic), None);
+            assert_eq!(limits(statistic).verdict(point), unknown);
+        }
+        let table = nim_slurm::Report::new(&run)
+            .with_limits(limits(Statistic::P50))
+            .to_table();
+        assert!(table.contains("\n? "), "{table}");
+        let arguments = ["later", "ttft=9000", "itl=1"];
+        let counted = counted_by_search(results, &arguments);
+        assert_eq!(counted, "ttft:0/29 itl:0/0");
+    };
+    let start = |number: u64| number * 1_000_000_000;
+    let lines = (1..=30).map(|number| aiperf(start(number), 400.0, 400.0, 36) + "\n");
+    let path = folder.write("profile_export.jsonl", lines.collect::<String>());
+    let itl = r#""inter_token_latency": {"unit": "ms", "avg": 0.0, "p50": 0.0, "max": 0.0},"#;
+    let rest = r#""request_count": {"unit": "requests", "avg": 30},
+        "output_token_throughput": {"unit": "tokens/sec", "avg": 100}, "output_sequence_length": {"unit": "tokens", "avg": 36}}"#;
+    folder.write("profile_export_aiperf.json", format!("{{{itl}{rest}"));
+    check(path);
+    let folder = Folder::new();
+    let exchanges = (1..=30).map(|number| exchange(start(number), &[start(number) + 400], None));
+    let path = folder.write(
+        "profile_export.json",
+        genai_perf(&exchanges.collect::<Vec<_>>()),
+    );
+    folder.write("profile_export_genai_perf.json", format!("{{{rest}"));
+    check(path);
+}
+
 /// A server may put several tokens into a piece, and GenAI-Perf counts those of the text: so do verdicts, the steady part and a search.
 #[test]
 fn pieces_of_several_tokens_count_as_the_tools_tokens() {

@@ -114,7 +114,7 @@ impl Request {
     }
 
     /// The time after the first token over the number of tokens after it, in ms. Answers of one
-    /// token have none.
+    /// token have none, and of one whose tokens came all at once it is not known.
     #[must_use]
     pub fn inter_token_latency(&self) -> Option<f64> {
         self.of(Metric::InterTokenLatency)
@@ -144,7 +144,8 @@ impl Request {
         match metric {
             Metric::TimeToFirstToken => Some((self.start, self.first_token?)),
             Metric::InterTokenLatency => {
-                (self.output_tokens? > 1).then_some((self.first_token?, self.end))
+                let first = self.first_token?;
+                (self.output_tokens? > 1 && first < self.end).then_some((first, self.end))
             }
             Metric::RequestLatency => Some((self.start, self.end)),
             _ => None,

@@ -97,9 +97,12 @@ impl<'a> Sink<'a> {
                 let message = format!("{name} is in {}: ns, us, ms or s is expected", quoted(unit));
                 return self.add_problem_at(line, message);
             };
-            // 24.05 and 24.06 write -1 for what was not measured.
-            if unit == "ns" && statistics.avg() == Some(-1.0) {
-                return;
+            // 24.05 and 24.06 write -1 for what was not measured, AIPerf 0 where all tokens of each answer came at once.
+            let is_itl = metric == Metric::InterTokenLatency;
+            match statistics.avg() {
+                Some(-1.0) if unit == "ns" => return,
+                Some(0.0) if is_itl => return,
+                _ => {}
             }
             statistics.scale(factor);
         }

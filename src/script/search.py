@@ -159,7 +159,7 @@ def count(folder, which, limits, command):
         for place, (metric, limit) in enumerate(limits):
             if request is None:
                 value = math.inf
-            elif first is None or metric == "itl" and (tokens is None or tokens < 2):
+            elif first is None or metric == "itl" and (tokens is None or tokens < 2 or first == latency):
                 continue
             else:
                 value = (latency - first) / 1e6 / (tokens - 1) if metric == "itl" else first / 1e6
