@@ -33,6 +33,7 @@ mod enough;
 mod failed_search;
 mod folder;
 mod gate;
+mod goodput;
 mod group;
 mod json;
 mod measured;
@@ -228,13 +229,15 @@ impl Run {
             point.cached_share = own.find_map(|path| rows.find(path, PointRow::cached_share));
         }
         samples::attach(&mut found.points, &found.telemetry, &rows);
-        Ok(Self {
+        let mut run = Self {
             path: path.to_owned(),
             points: found.points,
             manifests: found.manifests,
             problems: found.problems,
             names_jobs: false,
-        })
+        };
+        goodput::work_out(&mut run);
+        Ok(run)
     }
 
     /// The folder that was read.

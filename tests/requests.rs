@@ -783,6 +783,81 @@ fn reasoning_is_a_part_of_the_answer() {
     }
 }
 
+/// An answer of one token has no time between tokens, so it keeps any limit on that. GenAI-Perf says that it does not, AIPerf nothing.
+#[test]
+fn goodput_is_of_the_requests_that_keep_all_limits() {
+    let results = Folder::new();
+    let name = |file: &str| format!("m_4_1_chat_128_1_7/{file}");
+    fs::create_dir(results.0.path().join(name(""))).unwrap();
+    let goodput = |command: &[&str]| {
+        let manifest = serde_json::json!({"job_id": "7", "client_command": command, "points": []});
+        let path = results.write("run_7.json", manifest.to_string());
+        let run = Run::read(path.parent().unwrap()).unwrap();
+        assert_eq!(run.problems(), []);
+        run.points()[0].value(Metric::RequestGoodput, Statistic::Avg)
+    };
+    let table = |tool: &str, least: u32| {
+        let text = format!(
+            r#"{{"request_goodput": {{"unit": "requests/sec", "avg": 0.5}}, "request_count": {{"unit": "requests", "avg": 20}},
+            "output_sequence_length": {{"unit": "tokens", "avg": 1.5, "min": {least}}}}}"#
+        );
+        results.write(&name(&format!("profile_export_{tool}.json")), text)
+    };
+    let words = [
+        "genai-perf",
+        "--goodput",
+        "time_to_first_token:150",
+        "inter_token_latency:30",
+        "--url",
+        "{url}",
+    ];
+    let one_word = [
+        "aiperf",
+        "--goodput",
+        "time_to_first_token:150 inter_token_latency:30",
+    ];
+    let of_aiperf = ["aiperf", "--goodput", "inter_token_latency:20.5"];
+    // A request each 100 ms; half of them have a second token, 25 ms after the first. The last one has one.
+    let at = |number: u64, after: u64| 1_000_000_000 + (100 * number + after) * 1_000_000;
+    let exchanges: Vec<_> = (0..20)
+        .map(|number| {
+            let times = [at(number, 50), at(number, 75)];
+            exchange(at(number, 0), &times[usize::from(number % 2 == 1)..], None)
+        })
+        .collect();
+    table("genai_perf", 1);
+    // Without a file of requests, the tool's number.
+    assert_eq!(goodput(&words[..3]), Some(0.5));
+    assert_eq!(goodput(&words), None);
+    table("genai_perf", 2);
+    assert_eq!(goodput(&words), Some(0.5));
+    results.write(&name("profile_export.json"), genai_perf(&exchanges));
+    let rounded = |command: &[&str]| goodput(command).map(|goodput| (goodput * 1000.0).round());
+    // Of 1.975 s.
+    assert_eq!(rounded(&words), Some(10127.0));
+    assert_eq!(rounded(&one_word), Some(10127.0));
+    assert_eq!(rounded(&of_aiperf), Some(5063.0));
+    assert_eq!(
+        goodput(&["genai-perf", "--goodput", "request_latency:10"]),
+        Some(0.0)
+    );
+    // Where the client was told none, what the tool says.
+    assert_eq!(goodput(&["genai-perf"]), Some(0.5));
+    // Nobody knows it of tokens that came at once.
+    let lines = (0..20).map(|number| aiperf(at(number, 0), 50.0, 50.0, 8) + "\n");
+    fs::remove_file(
+        results
+            .0
+            .path()
+            .join(name("profile_export_genai_perf.json")),
+    )
+    .unwrap();
+    fs::remove_file(results.0.path().join(name("profile_export.json"))).unwrap();
+    table("aiperf", 8);
+    results.write(&name("profile_export.jsonl"), lines.collect::<String>());
+    assert_eq!(goodput(&of_aiperf), None);
+}
+
 /// A proxy may send a whole answer at once: nobody knows how far apart its tokens are, and no limit on that is kept.
 #[test]
 fn tokens_that_came_at_once_have_no_time_between_them() {

@@ -460,6 +460,10 @@ impl Metrics {
         }
     }
 
+    pub(super) fn remove(&mut self, metric: Metric) {
+        self.0.retain(|(own, _)| *own != metric);
+    }
+
     /// Takes from `other` what is missing here.
     pub(super) fn fill_from(&mut self, other: &Self) {
         for (metric, theirs) in other.iter() {

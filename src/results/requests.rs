@@ -317,6 +317,27 @@ impl Requests {
         Self(later.copied().collect())
     }
 
+    /// The requests in a second that keep all limits, in ms; none where it is not known of an answer. One of a single
+    /// token has no inter-token latency, and keeps any limit on it.
+    pub(super) fn goodput(&self, limits: &[(Metric, f64)]) -> Option<f64> {
+        let mut kept = 0_u32;
+        for request in self.0.iter().filter(|request| !request.has_failed) {
+            let has_one_token = request.output_tokens.is_some_and(|tokens| tokens < 2);
+            let mut keeps = true;
+            for &(metric, limit) in limits {
+                match request.of(metric) {
+                    Some(value) => keeps &= value <= limit,
+                    None if metric == Metric::InterTokenLatency && has_one_token => {}
+                    None => return None,
+                }
+            }
+            kept += u32::from(keeps);
+        }
+        let (start, end) = self.span()?;
+        let goodput = f64::from(kept) / nanoseconds(start, end) * 1e9;
+        goodput.is_finite().then_some(goodput)
+    }
+
     /// From the first request's start to the last one's end.
     pub(crate) fn span(&self) -> Option<(u64, u64)> {
         let end = self.0.iter().map(|request| request.end).max()?;
