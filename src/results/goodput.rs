@@ -36,18 +36,17 @@ fn limits_in(command: &[String]) -> Option<Vec<(Metric, f64)>> {
 }
 
 fn set(point: &mut Point, limits: &[(Metric, f64)]) {
-    let goodput = match &point.requests {
-        Some(requests) => requests.goodput(limits),
+    let goodput = if let Some(requests) = point.requests() {
+        requests.goodput(limits)
+    } else {
         // The tool's own, unless it has taken answers of one token for slow ones.
-        None => {
-            let is_limited = |(metric, _): &(Metric, f64)| *metric == Metric::InterTokenLatency;
-            let least = [Statistic::Min, Statistic::Avg]
-                .iter()
-                .find_map(|statistic| point.value(Metric::OutputSequenceLength, *statistic));
-            let is_wrong = limits.iter().any(is_limited) && least.is_some_and(|least| least < 2.0);
-            let tool_s = point.value(Metric::RequestGoodput, Statistic::Avg);
-            tool_s.filter(|_| !is_wrong)
-        }
+        let is_limited = |(metric, _): &(Metric, f64)| *metric == Metric::InterTokenLatency;
+        let least = [Statistic::Min, Statistic::Avg]
+            .iter()
+            .find_map(|statistic| point.value(Metric::OutputSequenceLength, *statistic));
+        let is_wrong = limits.iter().any(is_limited) && least.is_some_and(|least| least < 2.0);
+        let tool_s = point.value(Metric::RequestGoodput, Statistic::Avg);
+        tool_s.filter(|_| !is_wrong)
     };
     let metrics = &mut point.content.metrics;
     match goodput {

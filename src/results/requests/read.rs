@@ -487,8 +487,8 @@ struct Piece {
     is_streamed: bool,
     /// An answer that has no text by its nature: embeddings, a ranking.
     is_answer: bool,
-    /// Reasoning is among the texts, which GenAI-Perf does not count.
-    is_reasoning: bool,
+    /// Those with reasoning, which GenAI-Perf does not count.
+    thoughts: u32,
     /// The server broke the answer off.
     is_error: bool,
 }
@@ -557,15 +557,15 @@ fn is_other_answer(text: &str) -> bool {
 #[derive(Deserialize)]
 struct Choice<'a> {
     #[serde(borrow)]
-    delta: Option<Content<'a>>,
+    delta: Option<Message<'a>>,
     #[serde(borrow)]
-    message: Option<Content<'a>>,
+    message: Option<Message<'a>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
-struct Content<'a> {
+struct Message<'a> {
     #[serde(borrow)]
     content: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -580,7 +580,7 @@ struct Usage {
 }
 
 impl Choice<'_> {
-    fn contents(&self) -> impl Iterator<Item = &Content<'_>> {
+    fn contents(&self) -> impl Iterator<Item = &Message<'_>> {
         self.delta.iter().chain(&self.message)
     }
 
@@ -632,7 +632,8 @@ impl Piece {
         self.texts = self.texts.saturating_add(texts);
         let tokens = event.usage.and_then(|usage| usage.completion_tokens);
         self.tokens = tokens.or(self.tokens);
-        self.is_reasoning |= event.choices.iter().any(Choice::has_reasoning);
+        let thoughts = u32::from(event.choices.iter().any(Choice::has_reasoning));
+        self.thoughts = self.thoughts.saturating_add(thoughts);
         self.is_error |= event.error.is_some() || event.object.as_deref() == Some("error");
     }
 }
@@ -673,7 +674,7 @@ impl Exchange {
                 .or(is_streamed.then_some(texts))
                 .filter(|_| first.is_some()),
             // By the tool's mean length they would be too few.
-            counts_pieces: said.is_none() && !pieces().any(|piece| piece.is_reasoning),
+            counts_pieces: said.is_none() && !pieces().any(|piece| piece.thoughts > 0),
             has_failed: first.is_none() && !is_other || is_broken_off,
             is_later_turn: false,
         })
