@@ -243,7 +243,8 @@ fn requests_without_an_answer_are_over_each_limit() {
         of(Metric::InterTokenLatency)
     );
     assert_eq!(count(), (true, expected.clone()));
-    assert_eq!(expected, "ttft:3/6 itl:4/5");
+    // One answer of nine tokens came at once.
+    assert_eq!(expected, "ttft:3/6 itl:4/4");
     // A file that is cut off tells nothing.
     std::fs::write(path("profile_export.json"), &text[..text.len() - 60]).unwrap();
     assert_eq!(count(), (false, String::new()));
