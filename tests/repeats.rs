@@ -34,6 +34,25 @@ impl Results {
         fs::write(folder.join("profile_export_genai_perf.json"), text).unwrap();
     }
 
+    /// The requests of a point, as AIPerf writes them, which ran for so many seconds.
+    fn requests(&self, name: &str, seconds: u64) {
+        let folder = self.path().join(name);
+        let record = |number: u64| {
+            let start = number * seconds * 1_000_000_000 / 250;
+            let end = start + 10_000_000;
+            format!(
+                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {end}, "benchmark_phase": "profiling", "was_cancelled": false}}, "metrics": {{"request_latency": {{"value": 10, "unit": "ms"}}}}, "error": null}}"#
+            )
+        };
+        let lines: Vec<_> = (1..=250).map(record).collect();
+        fs::rename(
+            folder.join("profile_export_genai_perf.json"),
+            folder.join("profile_export_aiperf.json"),
+        )
+        .unwrap();
+        fs::write(folder.join("profile_export.jsonl"), lines.join("\n") + "\n").unwrap();
+    }
+
     /// The manifest of a job.
     fn job(&self, id: u32, fields: &str) {
         let text = format!(r#"{{"job_id": "{id}", {fields}}}"#);
@@ -483,6 +502,83 @@ fn a_gate_between_two_tools_cannot_tell() {
         .collect();
     let reason = "runs 3, 3: another tool measured it, and means something else";
     assert_eq!(words.join(" ").matches(reason).count(), 2);
+}
+
+/// Shorter answers take less time: neither latency nor requests/s says that the server is faster.
+#[test]
+fn a_gate_cannot_tell_by_answers_of_another_length() {
+    let side = |tokens: f64| {
+        let results = Results::new();
+        for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+            let folder = results.path().join(format!("m_4_8_chat_128_60{again}_7"));
+            fs::create_dir(&folder).unwrap();
+            let text = format!(
+                r#"{{"request_throughput": {{"unit": "requests/sec", "avg": {}}},
+                    "output_token_throughput": {{"unit": "tokens/sec", "avg": {}}},
+                    "output_sequence_length": {{"unit": "tokens", "avg": {tokens}}},
+                    "inter_token_latency": {{"unit": "ms", "avg": {}}},
+                    "request_latency": {{"unit": "ms", "avg": {}}}}}"#,
+                1000.0 / tokens * noise,
+                1000.0 * noise,
+                8.0 * noise,
+                8.0 * tokens * noise
+            );
+            fs::write(folder.join("profile_export_genai_perf.json"), text).unwrap();
+        }
+        results
+    };
+    let before = side(60.0);
+    let gate = |after: &Results, gate: &str, code| {
+        let arguments = [after.path().as_str(), "--against", before.path().as_str()];
+        said(&[&arguments[..], &["--gate", gate]].concat(), code).replace("\n    ", " ")
+    };
+    let shorter = side(49.0);
+    let text = gate(&shorter, "latency 5%, requests 5%, itl 5%", 4);
+    for words in [
+        "differs: output tokens of an answer: 60.0 -> 49.0\n",
+        "gate: cannot tell (latency 5%, requests 5%, itl 5%; 0 worse, 0 better, 1 equal, 2 cannot tell)",
+        "latency avg -18.3 %, runs 3, 3: the answers have another length",
+        "requests/s +22.4 %, runs 3, 3: the answers have another length, on which it depends",
+    ] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+    // Tokens a second are the same whatever the length is.
+    gate(&shorter, "throughput 5%, itl 5%", 0);
+    // Of less than the margin, it is told.
+    let text = gate(&side(58.0), "latency 5%", 4);
+    assert!(text.contains("output tokens of an answer: 60.0 -> 58.0"));
+    assert!(!text.contains("another length"), "{text}");
+    let text = gate(&side(59.5), "latency 5%", 0);
+    assert!(!text.contains("of an answer"), "{text}");
+}
+
+/// What the report says not to rely on, a gate does not rely on.
+#[test]
+fn a_gate_cannot_tell_by_points_that_are_too_short() {
+    let side = |seconds: u64| {
+        let results = Results::new();
+        for (again, noise) in [("", 0.99), ("_r2", 1.0), ("_r3", 1.01)] {
+            let name = format!("m_4_8_chat_128_128{again}_7");
+            results.point(&name, 1000.0 * noise, 100.0);
+            results.requests(&name, seconds);
+        }
+        results
+    };
+    let (long, short) = (side(60), side(1));
+    let gate = |after: &Results, code| {
+        let arguments = [after.path().as_str(), "--against", long.path().as_str()];
+        said(
+            &[&arguments[..], &["--gate", "throughput 5%"]].concat(),
+            code,
+        )
+        .replace("\n    ", " ")
+    };
+    assert!(gate(&long, 0).contains("gate: equal"));
+    let text = gate(&short, 4);
+    assert!(
+        text.contains("runs 3, 3: a run measured for less than 10 s"),
+        "{text}"
+    );
 }
 
 fn report(arguments: &[&str]) -> Output {
@@ -1031,25 +1127,10 @@ fn a_job_that_measured_again_for_longer_has_the_place_of_one_that_is_named() {
     let results = jobs_in_turn();
     for again in ["", "_r2", "_r3"] {
         let requests = |job, seconds: u64| {
-            let folder = results
-                .path()
-                .join(format!("m_4_8_chat_128_128{again}_{job}"));
-            let record = |number: u64| {
-                let start = number * seconds * 1_000_000_000 / 250;
-                let end = start + 10_000_000;
-                format!(
-                    r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {end}, "benchmark_phase": "profiling", "was_cancelled": false}}, "metrics": {{"request_latency": {{"value": 10, "unit": "ms"}}}}, "error": null}}"#
-                )
-            };
-            let lines: Vec<_> = (1..=250).map(record).collect();
-            fs::rename(
-                folder.join("profile_export_genai_perf.json"),
-                folder.join("profile_export_aiperf.json"),
-            )
-            .unwrap();
-            fs::write(folder.join("profile_export.jsonl"), lines.join("\n") + "\n").unwrap();
+            let name = format!("m_4_8_chat_128_128{again}_{job}");
+            results.requests(&name, seconds);
             fs::write(
-                folder.join("measurement.txt"),
+                results.path().join(name).join("measurement.txt"),
                 format!("requests={seconds}\n"),
             )
             .unwrap();

@@ -315,6 +315,12 @@ impl<'a> Change<'a> {
         let after = self.after.value(metric, statistic)?;
         Some(after / before - 1.0).filter(|change| change.is_finite())
     }
+
+    /// Whether the mean output lengths differ by more than this share.
+    pub(super) fn has_other_length(&self, share: f64) -> bool {
+        let relative = self.relative(Metric::OutputSequenceLength, Statistic::Avg);
+        relative.is_some_and(|relative| relative.abs() > share)
+    }
 }
 
 pub(super) type Measurement<'a> = (

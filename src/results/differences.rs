@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::comparison::Comparison;
+use super::comparison::{Change, Comparison};
+use super::metric::{Metric, Statistic};
 use super::point::Point;
 use super::{Run, measured};
 use crate::manifest::{Manifest, RunImage};
@@ -57,13 +58,19 @@ impl std::fmt::Display for Difference {
 /// The values of each side, by what they are.
 type Facts = BTreeMap<usize, BTreeSet<String>>;
 
+const LENGTH: &str = "output tokens of an answer";
+
+/// A larger share by which a point's answers are longer or shorter is told.
+const LENGTHS_DIFFER: f64 = 0.02;
+
 /// What is compared: what decides whether two results can be compared at all comes first.
-const WHAT: [&str; 24] = [
+const WHAT: [&str; 25] = [
     "tool",
     "model",
     "tool's release",
     "requests of a point",
     "load of a point",
+    LENGTH,
     "recipe",
     "server's image",
     "client's image",
@@ -116,13 +123,14 @@ impl Difference {
     /// `measurement.txt` of points say, where both sides say something.
     #[must_use]
     pub fn between(before: &Run, after: &Run) -> Vec<Self> {
-        let [(old, mut old_files), (new, mut new_files)] =
+        let [(mut old, mut old_files), (mut new, mut new_files)] =
             [before, after].map(|run| (said(run), written(run)));
         let comparison = Comparison::new(before, after);
         for change in comparison.changes().iter().take(MOST_READ) {
             let (old, new) = (change.before(), change.after());
             add_own([(&mut old_files, old), (&mut new_files, new)]);
         }
+        add_lengths([&mut old, &mut new], comparison.changes());
         let facts = |what: usize| {
             let both =
                 |old: &Facts, new: &Facts| Some((old.get(&what)?.clone(), new.get(&what)?.clone()));
@@ -281,5 +289,26 @@ fn add_own(sides: [(&mut Facts, &Point); 2]) {
             };
             add(facts, what, [value]);
         }
+    }
+}
+
+/// How long the answers are in points that have others on the other side: the shortest and the longest mean.
+fn add_lengths(sides: [&mut Facts; 2], changes: &[Change<'_>]) {
+    let changes = changes.iter();
+    let differ: Vec<_> = changes
+        .filter(|change| change.has_other_length(LENGTHS_DIFFER))
+        .map(|change| [change.before(), change.after()])
+        .collect();
+    for (side, facts) in sides.into_iter().enumerate() {
+        let points = differ.iter().map(|both| both[side]);
+        let lengths =
+            points.filter_map(|point| point.value(Metric::OutputSequenceLength, Statistic::Avg));
+        let ends = [f64::min, f64::max].map(|end: fn(f64, f64) -> f64| lengths.clone().reduce(end));
+        let text = match ends.map(|end| Some(format!("{:.1}", end?))) {
+            [Some(least), Some(most)] if least == most => least,
+            [Some(least), Some(most)] => format!("{least} to {most}"),
+            _ => continue,
+        };
+        add(facts, LENGTH, [text]);
     }
 }

@@ -45,7 +45,8 @@ const WORDS: [(&str, Metric); 5] = [
 /// (Bonferroni): if nothing got worse by more than its margin, the whole gate says "worse" at most
 /// once in 20 times, and far less often when nothing changed at all. One run on a side has no
 /// spread, so nothing can be told. Nor can it where each side's runs have the same value, and another than the other side's:
-/// such values are rounded, as in a CSV with two decimals.
+/// such values are rounded, as in a CSV with two decimals. Nor where a run is [too short](Point::is_too_short) to go by. Nor, of
+/// requests/s and latency, where the mean output length differs by more than the margin: both depend on it.
 ///
 /// ```
 /// use nim_slurm::results::{Gate, Metric};
@@ -190,7 +191,7 @@ pub enum GateOutcome {
     Worse,
     /// The same, within the margin.
     Equal,
-    /// The runs are too few, or too far apart.
+    /// The runs are too few, too far apart or too short, or their answers have another length.
     CannotTell,
 }
 
@@ -392,6 +393,12 @@ impl<'a> GatedChange<'a> {
             _ if welch.is_ok() && both.iter().any(|point| point.caveat().is_some()) => {
                 Some("a run is not to be trusted: see the problems")
             }
+            _ if welch.is_ok() && both.iter().any(|point| point.is_too_short() == Some(true)) => {
+                Some("a run measured for less than 10 s")
+            }
+            _ if welch.is_ok() && depends_on_length(metric) && change.has_other_length(margin) => {
+                Some("the answers have another length, on which it depends")
+            }
             _ => welch.as_ref().err().copied(),
         };
         Self {
@@ -498,6 +505,11 @@ impl<'a> GatedChange<'a> {
     pub const fn reason(&self) -> Option<&'static str> {
         self.reason
     }
+}
+
+/// Whether it is another one where answers have another length, at the same speed.
+fn depends_on_length(metric: Metric) -> bool {
+    [Metric::RequestLatency, Metric::RequestThroughput].contains(&metric)
 }
 
 fn is_better_when_higher(metric: Metric) -> bool {
