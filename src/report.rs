@@ -279,7 +279,7 @@ impl<'a> Report<'a> {
     /// A point has `use_case`, `input_sequence_length`, `output_sequence_length`,
     /// `concurrency` (or, of a rate, `request_rate`), `gpus`, `job_id`, `request_count` (each `null` when nothing tells), `path`,
     /// `tool`, its `repeat`, of several servers that measured it together the number of its own as
-    /// `replica`, and `metrics`, by the tools' own names, each with its `unit` and its
+    /// `replica`, of several that shared the points that of the one that measured it as `server`, and `metrics`, by the tools' own names, each with its `unit` and its
     /// statistics. `energy` has what the server's GPUs drew, or is `null` with the reason in `energy_missing`; `cost_per_million`
     /// has the cost of a million tokens of each kind, where there is a price. `output_token_throughput_per_gpu` and `…_per_user` beside them are
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
@@ -626,12 +626,23 @@ fn divided(report: &Report<'_>, point: &Point) -> Option<String> {
 fn remarks(report: &Report<'_>, point: &Point) -> Vec<String> {
     let remarks = [
         divided(report, point),
+        of_several_servers(point),
         unsteady(point),
         out_of_cache(point),
         counted_by_server(point),
         goodput(point),
     ];
     remarks.into_iter().flatten().collect()
+}
+
+/// That the spread of its runs is one of servers, too.
+fn of_several_servers(point: &Point) -> Option<String> {
+    let servers: Vec<u32> = point.runs().iter().filter_map(Point::server).collect();
+    let names: Vec<_> = servers.iter().map(u32::to_string).collect();
+    servers.iter().any(|server| *server != servers[0]).then(|| {
+        let names = names.join(", ");
+        format!("its runs are of several servers ({names}), of which one may be slower")
+    })
 }
 
 /// The requests in a second that kept the limits which the tool was told.
@@ -963,7 +974,7 @@ fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
         part_of(comparison, point),
         counted(number_or_dash(point.gpus()), "GPU"),
         load_in_words(point),
-        server_of(point)
+        replica_of(point)
     );
     plain(&text).into_owned()
 }
@@ -1190,7 +1201,13 @@ fn number_of_jobs(point: &Point) -> usize {
 }
 
 /// Which server it is of, where several measured a point together: `, server 1`.
-fn server_of(point: &Point) -> String {
+fn replica_of(point: &Point) -> String {
     let number = point.replica();
+    number.map_or_else(String::new, |number| format!(", server {number}"))
+}
+
+/// The same, and which one measured it where several shared the points.
+fn server_of(point: &Point) -> String {
+    let number = point.replica().or(point.server());
     number.map_or_else(String::new, |number| format!(", server {number}"))
 }

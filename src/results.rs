@@ -223,7 +223,10 @@ impl Run {
         let job = |manifest: &Manifest| manifest.job_id.as_ref().map(RunId::numbers);
         found.manifests.sort_by_key(job);
         let rows = RowsByPlace::new(&found.manifests);
+        let of_several = |manifest: &&Manifest| manifest.replicas > Some(1);
+        let shared = RowsByPlace::new(found.manifests.iter().filter(of_several));
         for point in &mut found.points {
+            point.server = shared.find(&point.path, |row| row.server);
             // Of several servers that measured it together, each has a folder in there.
             let mut own = point.path.ancestors().take(2);
             point.cached_share = own.find_map(|path| rows.find(path, PointRow::cached_share));
@@ -421,7 +424,7 @@ fn order(point: &Point) -> Order<'_> {
 struct RowsByPlace<'a>(HashMap<&'a str, Vec<(&'a Utf8Path, &'a PointRow)>>);
 
 impl<'a> RowsByPlace<'a> {
-    fn new(manifests: &'a [Manifest]) -> Self {
+    fn new(manifests: impl IntoIterator<Item = &'a Manifest>) -> Self {
         let mut rows: HashMap<&str, Vec<_>> = HashMap::new();
         for manifest in manifests {
             for row in &manifest.points {

@@ -867,6 +867,95 @@ fn servers_side_by_side_have_rows_of_their_own() {
     }
 }
 
+/// Of servers that shared the points, each row has the one that measured it: one may be slower than the others.
+#[test]
+fn servers_that_shared_the_points_are_named() {
+    let results = Results(tempfile::tempdir().unwrap());
+    let folder = results.path();
+    let shared = [
+        ("2", 0),
+        ("4", 1),
+        ("8", 0),
+        ("8_r2", 1),
+        ("16", 1),
+        ("16_r2", 1),
+    ];
+    let rows = shared.map(|(point, server)| {
+        let (load, again) = point.split_once('_').map_or((point, ""), |(load, _)| (load, "_r2"));
+        let name = format!("m_4_{load}_chat_128_128{again}_7");
+        point_of(
+            folder,
+            &name,
+            r#""output_token_throughput": {"unit": "tokens/sec", "avg": 1000}"#,
+        );
+        format!(r#"{{"folder": "{name}", "status": "finished", "detail": "on server {server}", "server": {server}}}"#)
+    });
+    let manifest = |replicas: u32| {
+        let rows = rows.join(", ");
+        format!(
+            r#"{{"job_id": "7", "replicas": {replicas}, "replica_use": "split", "points": [{rows}]}}"#
+        )
+    };
+    fs::write(folder.join("run_7.json"), manifest(2)).unwrap();
+    let told = |format: &str| stdout(&[folder.as_str(), "--format", format]);
+    let remark = "its runs are of several servers (0, 1), of which one may be slower";
+    let table = told("table");
+    let rows: Vec<_> = table
+        .lines()
+        .filter(|line| line.contains(" 1000.0 "))
+        .collect();
+    for (row, end) in rows
+        .iter()
+        .zip(["7, server 0", "7, server 1", "  7", "7, server 1"])
+    {
+        assert!(row.ends_with(end), "no {end:?} in {table}");
+    }
+    assert_eq!(
+        (rows.len(), table.matches(remark).count()),
+        (4, 1),
+        "{table}"
+    );
+    let page = told("html");
+    assert!(
+        page.contains("7, server 1") && page.contains(remark),
+        "{page}"
+    );
+    // Curves are those of a sweep, whoever measured its points.
+    assert!(!page.contains("chat 128/128, server"), "{page}");
+    let markdown = told("markdown");
+    assert!(
+        markdown.contains("| 7, server 1 |") && markdown.contains(remark),
+        "{markdown}"
+    );
+    let json: Value = serde_json::from_str(&told("json")).unwrap();
+    assert_eq!(
+        (&json["points"][1]["server"], &json["points"][1]["replica"]),
+        (&1.into(), &Value::Null)
+    );
+    assert_eq!(
+        column(&told("csv"), "server"),
+        ["0", "1", "0", "1", "1", "1"]
+    );
+    // Points that two servers shared are the same in another job, whichever measured them.
+    let changes = stdout(&[folder.as_str(), "--against", folder.as_str()]);
+    assert!(
+        changes.contains(" 0.0 %           -  7 -> 7\n"),
+        "{changes}"
+    );
+
+    // One server needs no number.
+    fs::write(folder.join("run_7.json"), manifest(1)).unwrap();
+    for format in ["table", "html", "json", "csv"] {
+        let text = told(format);
+        assert!(
+            !text.contains("server 0")
+                && !text.contains("\"server\": 0")
+                && !text.contains(",server,"),
+            "{text}"
+        );
+    }
+}
+
 /// What tells rows apart, and what is to be said of them, is in all that people read.
 #[test]
 fn what_is_said_of_a_point_is_in_each_format() {

@@ -224,6 +224,8 @@ fn points(report: &Report<'_>, means: &Report<'_>) -> String {
         "highest_percentile",
         "prefix_cache_share",
     ]);
+    let names_servers = points.iter().any(|point| point.server().is_some());
+    rows.cells(names_servers.then_some("server"));
     rows.cells(CONTEXT_COLUMNS);
     rows.cells(ENERGY_COLUMNS);
     if report.price.is_some() {
@@ -255,6 +257,9 @@ fn points(report: &Report<'_>, means: &Report<'_>) -> String {
         rows.cell(point.request_count());
         rows.cell(point.request_count().and_then(Percentile::highest));
         rows.cell(point.cached_share());
+        if names_servers {
+            rows.cell(point.server());
+        }
         rows.context_cells(report, point);
         rows.energy_cells(point);
         if let Some(price) = report.price {

@@ -46,6 +46,8 @@ struct PointRow<'a> {
     gpus: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<u32>,
     job_id: Option<&'a RunId>,
     repeat: u32,
     path: &'a str,
@@ -375,6 +377,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         output_sequence_stddev: point.output().and_then(stddev),
         gpus: point.gpus(),
         replica: point.replica(),
+        server: point.server(),
         job_id: point.run(),
         repeat: point.repeat(),
         path: point.path().as_str(),

@@ -10,8 +10,8 @@ use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     in_xml, job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing,
-    number_or_dash, origin_of, percent, place_of, remarks, requests_of, search, server_of,
-    several_runs, spread, steady_part, supported, title_of, too_short, weak,
+    number_or_dash, origin_of, percent, place_of, remarks, replica_of, requests_of, search,
+    server_of, several_runs, spread, steady_part, supported, title_of, too_short, weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -419,7 +419,7 @@ fn parts_of<'a>(run: &Run, group: &Group<'a>) -> Vec<(String, Group<'a>)> {
         if let (true, Some(_)) = (has_several_jobs, point.run()) {
             name.push_str(&format!(", {}", jobs[&job_key(point)]));
         }
-        name.push_str(&server_of(point));
+        name.push_str(&replica_of(point));
         if point.use_case().is_none() {
             name.push_str(&format!(", {}", without_concurrency(run, point)));
         }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{
     Column, DIVIDED, Report, another_measurement, brief, cached, derived, divided, energy, gate,
     in_words, job_of, jobs, load_in_words, load_of, missing, number_or_dash, part_of, percent,
-    place_of, remarks, requests_of, search, server_of, several_runs, spread, steady_part,
-    supported, weak,
+    place_of, remarks, replica_of, requests_of, search, server_of, several_runs, spread,
+    steady_part, supported, weak,
 };
 use crate::load::Load;
 use crate::plain::plain;
@@ -527,7 +527,7 @@ fn change_row(report: &Report<'_>, change: &Change<'_>) -> Vec<String> {
             .map(|(metric, statistic)| percent(change.relative(metric, statistic))),
     );
     let jobs = format!("{} -> {}", job_of(before), job_of(after));
-    row.push(jobs + &server_of(after));
+    row.push(jobs + &replica_of(after));
     row
 }
 

@@ -620,6 +620,7 @@ fn read_place(
     Some(Point {
         path: place.folder.clone(),
         replica: place.replica,
+        server: None,
         tool: place.tool,
         asked,
         content,

@@ -227,6 +227,7 @@ fn number(word: &str) -> Option<u32> {
 pub struct Point {
     pub(super) path: Utf8PathBuf,
     pub(super) replica: Option<u32>,
+    pub(super) server: Option<u32>,
     pub(super) tool: Tool,
     pub(super) asked: Asked,
     pub(super) content: Content,
@@ -569,6 +570,30 @@ impl Point {
     #[must_use]
     pub const fn replica(&self) -> Option<u32> {
         self.replica
+    }
+
+    /// The number of the server that measured it, from 0, where several of a job shared the points
+    /// ([`ReplicaUse::Split`](crate::recipe::ReplicaUse::Split)) and its manifest tells. Of several [runs](Self::runs), none
+    /// where these are of several servers or jobs.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let name = "llama-3-70b-instruct_4_25_chat_128_128_4711";
+    /// # std::fs::create_dir(results.join(name))?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # let manifest = format!(r#"{{"replicas": 2, "points": [{{"folder": "{name}", "status": "finished",
+    /// #     "detail": "", "server": 1}}]}}"#);
+    /// # std::fs::write(results.join("run_4711.json"), manifest)?;
+    /// let run = nim_slurm::results::Run::read(results)?;
+    /// let point = &run.points()[0];
+    /// assert_eq!((point.server(), point.replica()), (Some(1), None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn server(&self) -> Option<u32> {
+        self.server
     }
 
     /// The job that finished the point.

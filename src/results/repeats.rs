@@ -317,6 +317,11 @@ fn mean_of(runs: &[&Point]) -> Point {
     mean.content.others.clear();
     mean.content.gpu_metrics.clear();
     mean.requests = None;
+    let measured_by = |run: &Point| (run.run().cloned(), run.server);
+    let is_of_one = runs
+        .iter()
+        .all(|run| measured_by(run) == measured_by(runs[0]));
+    mean.server = mean.server.filter(|_| is_of_one);
     mean.energy = super::samples::mean_of(runs);
     let shares = runs.iter().map(|run| run.cached_share());
     mean.cached_share = shares.fold(None, |most, share| match (most, share) {
