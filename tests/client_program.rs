@@ -968,7 +968,7 @@ warm_up 40 128 12 {seed}"#
 #[test]
 fn a_point_is_warmed_up_by_one_wave_of_other_prompts() {
     let (sent, said) = warm_up(1_661_665_437);
-    assert_eq!(said, "warm-up: 11 of 12 requests were answered");
+    assert_eq!(said, "error: warm-up: 11 of 12 requests were answered");
     let prompts: std::collections::BTreeSet<String> = sent
         .iter()
         .map(|body| {
@@ -1032,6 +1032,15 @@ fn who_answered_is_looked_at_after_too() {
         run_in_client(&Recipe::llama3_70b_h100x4_fp8(), lines, &[]),
         format!("{theirs}put down as finished\nfinished: \nput down as finished\nfinished:")
     );
+    // Of a data set, the warm-up is as long as its prompts.
+    let of_data = lines
+        .replace(
+            "warm_up() {",
+            "words_of=([chat]=200); warm_up() { echo \"warm-up $1\";",
+        )
+        .replace("16 chat 4 4", "16 chat data 4");
+    let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &of_data, &[]);
+    assert_eq!(said.matches("warm-up 200\n").count(), 3, "{said}");
     // While Slurm suspends a job, its clock goes on, and the requests take longer than they do.
     let suspended = lines
         .replace(

@@ -430,6 +430,7 @@ fn prompts_with(
          say() {{ echo \"$*\"; }}\n\
          data_sets=('{format} {needed} /data/it s.jsonl') prefix_cache=off data_sets_key=text\n\
          points=('a data 8 4 2 2 0 1 1 0' 'replay data data schedule 3 3 7 1 2 @0') point_timeout=60\n\
+         own_command() {{ REPLIES=(tool --input-file {{data}}.0.jsonl); }}\n\
          said=$( (source templates/launch/data_in_client.sh\n{before}{}) 2>&1) || true\n\
          echo \"$said\"",
         points.collect::<String>()
@@ -456,6 +457,31 @@ fn a_point_goes_on_where_the_one_before_ended() {
         "error: missing: prompts in the data set /data/it s.jsonl: it has 3 that differ, and 4 are needed, one for each \
          request of a point; take a larger file, or send fewer requests"
     );
+}
+
+/// A server whose context is short takes the prompts of its data set, and none of a length of ours.
+#[test]
+fn the_warm_up_is_as_long_as_the_prompts() {
+    let said = |format: &str, text: &str| {
+        let lines = "echo \"${words_of[a]} ${words_of[replay]}\"; ";
+        prompts_with(format, text.as_bytes(), 0, &[], lines)
+    };
+    let text = |words: usize| format!("{{\"text\": \"{words}{}\"}}\n", " word".repeat(words));
+    assert_eq!(said("prompts", &(text(100) + &text(300))), "200 200");
+    assert_eq!(said("prompts", "{\"text\": \"a\"}"), "1 1");
+    let turn =
+        |from: &str, value: &str| format!("{{\"from\": \"{from}\", \"value\": \"{value}\"}}");
+    let talk = [turn("human", &" word".repeat(50)), turn("gpt", "a")].join(", ");
+    assert_eq!(
+        said("sharegpt", &format!("[{{\"conversations\": [{talk}]}}]")),
+        "49 49"
+    );
+    // A trace says it.
+    let row = |input: u32| {
+        format!("{{\"timestamp\": 0, \"input_length\": {input}, \"output_length\": 8}}\n")
+    };
+    let said = said("mooncake", &(row(300) + &row(701)));
+    assert_eq!(said, "500 500");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 # Brings a data set into the form that the client's tool reads: a prompt a line, each once, in the file's order.
-#   FORMAT KEY FILE TO SECONDS: writes {KEY: prompt} for each prompt of FILE into TO, and says how many there are; of a trace,
-#   its requests, which are to be sent within so many seconds, and says how many, in how many seconds, and for how many tokens.
+#   FORMAT KEY FILE TO SECONDS: writes {KEY: prompt} for each prompt of FILE into TO, and says how many there are, and how many
+#   words have their mean length; of a trace, its requests, which are to be sent within so many seconds, and says also in how
+#   many seconds, and for how many tokens.
 #   FORMAT-tTURNSdMILLISECONDS has conversations in place of prompts: of so many questions, each so long after the answer before it
 import hashlib, itertools, json, sys
 
@@ -67,6 +68,7 @@ class Trace:
 
     def __init__(self, most):
         self.most, self.first, self.last, self.tokens, self.count = most, None, 0, 0, 0
+        self.input_tokens = 0
         self.lengths = {}
 
     def request_of(self, place, entry):
@@ -96,6 +98,7 @@ class Trace:
         if at - self.first < self.last:
             raise ValueError(f"{place} is sent before the one above it: sort the lines by timestamp")
         self.last, self.tokens, self.count = at - self.first, self.tokens + lengths[1], self.count + 1
+        self.input_tokens += lengths[0]
         if self.last >= 1000 * self.most:
             raise ValueError(f"{place} is sent after {self.last // 1000} s, and sweep.point_timeout gives a point up after "
                              f"{self.most} s: raise that, or take the lines above it alone, as with head -n {self.count - 1}")
@@ -106,7 +109,7 @@ def main(form, key, source, target, seconds):
     form, _, talk = form.partition("-t")
     turns, delay = [int(number) for number in talk.split("d")] if talk else (1, 0)
     entries, texts_of = (of_list, questions_of) if form == "sharegpt" else (of_lines, prompt_of)
-    seen, place, trace = set(), "the beginning", Trace(int(seconds))
+    seen, size, place, trace = set(), 0, "the beginning", Trace(int(seconds))
     # Lines end as for grep, which counts them.
     with open(source, encoding="utf-8-sig", newline="\n") as file, open(target, "w", encoding="ascii") as out:
         try:
@@ -122,6 +125,7 @@ def main(form, key, source, target, seconds):
                 digest = hashlib.sha256(texts[0].encode()).digest()[:16]
                 if digest not in seen:
                     seen.add(digest)
+                    size += len(texts[0].encode())
                     later = [{key: text, "delay": delay} for text in texts[1:]]
                     print(json.dumps({"turns": [{key: texts[0]}, *later]} if talk else {key: texts[0]}), file=out)
             if form == "mooncake" and trace.count == 0:
@@ -135,8 +139,10 @@ def main(form, key, source, target, seconds):
         except ValueError as error:
             sys.exit(str(error))
     if form == "mooncake":
-        print(trace.count, max(1, -(-trace.last // 1000)), max(1, round(trace.tokens / trace.count)))
+        words = trace.input_tokens // trace.count
+        print(trace.count, words, max(1, -(-trace.last // 1000)), max(1, round(trace.tokens / trace.count)))
     else:
-        print(len(seen))
+        # A common word is a token, and few tokens have more than five bytes.
+        print(len(seen), max(1, size // 5 // max(1, len(seen))))
 
 main(*sys.argv[1:])

@@ -1,17 +1,20 @@
 # ---- Data sets ----------------------------------------------------------------------------
-# $data_sets_program brings each once into the form that the tool reads, a prompt a line, and says how many it has. A point takes
-# those behind the ones of the points before it, from the beginning again after the last one.
+# $data_sets_program brings each once into the form that the tool reads, a prompt a line, and says how many it has, and how many
+# words are as long as its prompts. A point takes those behind the ones of the points before it, from the beginning again after
+# the last one.
 
 command -v python3 >/dev/null ||
   end_with client_lacks "missing in the client's container: python3, with which data sets are read (PATH there is $PATH)"
 data_counts=()
+# By use case, how many words the warm-up's prompts have.
+words_of=()
 for number in "${!data_sets[@]}"; do
   read -r format needed file <<<"${data_sets[number]}"
   said=$(python3 -I -c "$data_sets_program" "$format" "$data_sets_key" "$data_sets_folder/$number" \
     "$run/data.$replica.$number" "$point_timeout" 2>&1) || {
     stop_if_full && LC_ALL=C && end_with data_lacks "missing: a data set of the form \"${format%-t*}\" in $file: ${said//[^ -~]/?}"
   }
-  read -r said seconds tokens <<<"$said"
+  read -r said words seconds tokens <<<"$said"
   whose='a point' what=prompts each=request
   [[ $format != *-t* ]] || what='conversations of enough turns' each=conversation
   [[ $prefix_cache != on ]] || whose='all its points, since the server may keep what it has seen'
@@ -21,6 +24,9 @@ for number in "${!data_sets[@]}"; do
   data_counts+=("$said")
   # Of a trace it also says for how many seconds requests are sent, and how long the answers are on average, which is no one length.
   for place in "${!points[@]}"; do
+    read -r use_case _ _ _ _ _ _ _ command _ <<<"${points[place]}"
+    own_command "$command"
+    [[ " ${REPLIES[*]} " != *" {data}.$number.jsonl "* ]] || words_of[$use_case]=$words
     [[ ${points[place]} != *" @$number" ]] || points[place]=${points[place]/ data data / data ${tokens}s0 }
     points[place]=${points[place]/% @$number/ $seconds}
   done

@@ -886,7 +886,7 @@ warm_up() {
     requests+=($!)
   done
   for number in "${requests[@]}"; do ! wait "$number" || answered=$((answered + 1)); done
-  say "warm-up: $answered of $3 requests were answered"
+  say "$( ((answered == $3)) || echo 'error: ')warm-up: $answered of $3 requests were answered"
   keep warm "$answered"
 }
 # ask_counters: what the server counts. tokens_made: of all answers, where it counts them.
@@ -950,7 +950,7 @@ GATE
 chmod +x "$gates/perf_analyzer"
 # and AIPerf where it starts its load.
 [[ -z ${aiperf_gate-} ]] || printf '%s' "$aiperf_gate" >"$gates/sitecustomize.py"
-declare -A facts=()
+declare -A facts=() words_of=()
 # start_tool FOLDER WORD...: the tool of the point with this row of words, which waits unless it is the present one.
 start_tool() {
   local part=$run/$1$own_part gate output
@@ -1079,7 +1079,7 @@ measure() {
   began=$SECONDS current=$folder gate='' limit='' suspended=0
   # Should this job end before it is measured.
   record "$folder" interrupted '' ''
-  warm_up "${5/data/512}" "$6" "$2" "${10}" &
+  warm_up "${5/data/${words_of[$4]-}}" "$6" "$2" "${10}" &
   tool_pid=$!
   watch
   warm_time=$((SECONDS - began)) tool_pid=
