@@ -215,6 +215,9 @@ pub(crate) struct PointRow {
     pub(crate) prefix_cache_queries: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) prefix_cache_hits: Option<u64>,
+    /// How many requests of its warm-up were answered; of several servers that measured it together, by all of them.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) warmup_requests: Option<u32>,
     /// The number of the server that measured it, of several that shared the points.
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) server: Option<u32>,

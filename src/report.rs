@@ -285,6 +285,7 @@ impl<'a> Report<'a> {
     /// [`Point::throughput_per_gpu`] and [`Point::throughput_per_user`]: the latter is
     /// derived where `metrics` does not have it. `highest_percentile` is the one that so many
     /// requests can support at most ([`Percentile::highest`](crate::Percentile::highest)).
+    /// `warmup_requests` is how many of its warm-up were answered.
     /// `requests` has what each request tells, where there is a file of them: those that `failed`, for how many
     /// `seconds` they ran, whether that `is_too_short` (less than 10), which `share_in_flight` of these had one in
     /// flight (that of a whole job is in `runs`), the `steady` part's figures, and the `largest_difference` between
@@ -627,6 +628,7 @@ fn remarks(report: &Report<'_>, point: &Point) -> Vec<String> {
     let remarks = [
         divided(report, point),
         of_several_servers(point),
+        of_runs(point, |run| not_warmed_up(report, run)),
         unsteady(point),
         out_of_cache(point),
         counted_by_server(point),
@@ -643,6 +645,23 @@ fn of_several_servers(point: &Point) -> Option<String> {
         let names = names.join(", ");
         format!("its runs are of several servers ({names}), of which one may be slower")
     })
+}
+
+/// That the server may have been cold: fewer requests of the warm-up were answered than launch.sh sent.
+fn not_warmed_up(report: &Report<'_>, run: &Point) -> Option<String> {
+    let answered = run.warmup_requests()?;
+    let manifest = report.run.manifest_of(run);
+    let servers = manifest
+        .and_then(|manifest| manifest.replicas)
+        .filter(|_| run.replica().is_some());
+    let wave = match run.load()? {
+        Load::Concurrency(requests) => f64::from(requests),
+        Load::RequestRate(rate) => rate.to_f64().ceil(),
+        Load::Schedule => 1.0,
+    };
+    let sent = wave * f64::from(servers.unwrap_or(1));
+    (f64::from(answered) < sent)
+        .then(|| format!("only {answered} of {sent} requests of its warm-up were answered"))
 }
 
 /// The requests in a second that kept the limits which the tool was told.
@@ -786,12 +805,17 @@ const STEADY: f64 = 0.05;
 /// What the steady part says where it is another thing than the point; of several runs, of the first
 /// that has such a one.
 fn unsteady(point: &Point) -> Option<String> {
+    of_runs(point, unsteady_run)
+}
+
+/// What is to be said of a point's run; of several, of the first of which something is.
+fn of_runs(point: &Point, what: impl Fn(&Point) -> Option<String>) -> Option<String> {
     match point.runs() {
-        [run] => unsteady_run(run),
+        [run] => what(run),
         runs => runs
             .iter()
             .enumerate()
-            .find_map(|(number, run)| Some(format!("run {}: {}", number + 1, unsteady_run(run)?))),
+            .find_map(|(number, run)| Some(format!("run {}: {}", number + 1, what(run)?))),
     }
 }
 

@@ -229,7 +229,10 @@ impl Run {
             point.server = shared.find(&point.path, |row| row.server);
             // Of several servers that measured it together, each has a folder in there.
             let mut own = point.path.ancestors().take(2);
-            point.cached_share = own.find_map(|path| rows.find(path, PointRow::cached_share));
+            point.cached_share = own
+                .clone()
+                .find_map(|path| rows.find(path, PointRow::cached_share));
+            point.warmup_requests = own.find_map(|path| rows.find(path, |row| row.warmup_requests));
         }
         samples::attach(&mut found.points, &found.telemetry, &rows);
         let mut run = Self {

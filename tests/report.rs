@@ -956,6 +956,89 @@ fn servers_that_shared_the_points_are_named() {
     }
 }
 
+/// A server that was not warmed up has its compilation in the first requests.
+#[test]
+fn a_warm_up_without_answers_is_told() {
+    let results = Results(tempfile::tempdir().unwrap());
+    let folder = results.path();
+    let points = [
+        (
+            "4_1",
+            "0",
+            "only 0 of 1 requests of its warm-up were answered",
+        ),
+        ("4_8", "8", ""),
+        (
+            "4_16",
+            "15",
+            "only 15 of 16 requests of its warm-up were answered",
+        ),
+        ("4_16_r2", "16", ""),
+        (
+            "4_rate2.5",
+            "2",
+            "only 2 of 3 requests of its warm-up were answered",
+        ),
+        ("4_rate4", "4", ""),
+        // As the manifests of other points' jobs have it.
+        ("4_32", "null", ""),
+    ];
+    let rows = points.map(|(load, answered, _)| {
+        let (load, again) = load.split_once("_r2").map_or((load, ""), |(load, _)| (load, "_r2"));
+        let name = format!("m_{load}_chat_128_128{again}_7");
+        point_of(folder, &name, r#""output_token_throughput": {"unit": "tokens/sec", "avg": 1000}"#);
+        format!(r#"{{"folder": "{name}", "status": "finished", "detail": "", "warmup_requests": {answered}}}"#)
+    });
+    // Servers that measured together have one row, with the sum.
+    let name = "m_4_2_chat_128_128_7";
+    for server in ["server-0", "server-1"] {
+        point_of(
+            folder,
+            &format!("{name}/{server}"),
+            r#""output_token_throughput": {"unit": "tokens/sec", "avg": 1000}"#,
+        );
+    }
+    let together = format!(
+        r#"{{"folder": "{name}", "status": "finished", "detail": "", "warmup_requests": 2}}"#
+    );
+    let text = |replicas: u32| {
+        let rows = rows.join(", ");
+        format!(r#"{{"job_id": "7", "replicas": {replicas}, "points": [{rows}, {together}]}}"#)
+    };
+    fs::write(folder.join("run_7.json"), text(1)).unwrap();
+    for format in ["table", "markdown", "html"] {
+        let told = stdout(&[folder.as_str(), "--format", format]);
+        let expected: Vec<_> = points
+            .iter()
+            .filter(|(.., words)| !words.is_empty())
+            .collect();
+        for (.., words) in &expected {
+            assert!(told.contains(words), "no {words:?} in {told}");
+        }
+        assert_eq!(
+            told.matches("of its warm-up").count(),
+            expected.len(),
+            "{told}"
+        );
+        assert_eq!(told.matches("run 1: only 15 of 16").count(), 1, "{told}");
+    }
+    fs::write(folder.join("run_7.json"), text(2)).unwrap();
+    let table = stdout(&[folder.as_str()]);
+    assert_eq!(
+        table.matches("only 2 of 4 requests of its warm-up").count(),
+        2,
+        "{table}"
+    );
+    let json: Value = serde_json::from_str(&stdout(&[folder.as_str(), "--json"])).unwrap();
+    assert_eq!(
+        (
+            &json["points"][0]["warmup_requests"],
+            json["points"].as_array().unwrap().len()
+        ),
+        (&0.into(), 9)
+    );
+}
+
 /// What tells rows apart, and what is to be said of them, is in all that people read.
 #[test]
 fn what_is_said_of_a_point_is_in_each_format() {

@@ -57,6 +57,8 @@ struct PointRow<'a> {
     /// `null` where nobody checked.
     prefix_cache_share: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    warmup_requests: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestsRow>,
     metrics: BTreeMap<&'a str, MetricRow<'a>>,
     output_token_throughput_per_gpu: Option<f64>,
@@ -388,6 +390,7 @@ fn point_row<'a>(report: &Report<'_>, point: &'a Point) -> PointRow<'a> {
         request_count: point.request_count(),
         highest_percentile: point.request_count().and_then(Percentile::highest),
         prefix_cache_share: point.cached_share(),
+        warmup_requests: point.warmup_requests(),
         requests: point.requests().map(requests_row),
         metrics: others.chain(known).collect(),
         output_token_throughput_per_gpu: point.throughput_per_gpu(),

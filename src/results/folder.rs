@@ -626,6 +626,7 @@ fn read_place(
         content,
         requests: requests.map(Arc::new),
         cached_share: None,
+        warmup_requests: None,
         energy: Err(NoEnergy::NoTelemetry),
         runs: Vec::new(),
     })

@@ -233,6 +233,7 @@ pub struct Point {
     pub(super) content: Content,
     pub(super) requests: Option<Arc<Requests>>,
     pub(super) cached_share: Option<f64>,
+    pub(super) warmup_requests: Option<u32>,
     pub(super) energy: Result<Energy, NoEnergy>,
     /// Of a mean, what it is the mean of.
     pub(super) runs: Vec<Point>,
@@ -745,6 +746,28 @@ impl Point {
     #[must_use]
     pub const fn cached_share(&self) -> Option<f64> {
         self.cached_share
+    }
+
+    /// How many requests of its warm-up were answered, as the manifest says. Of several servers that measured it together, by
+    /// all of them; of several [runs](Self::runs), in the first.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let results = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// # let name = "llama-3-70b-instruct_4_25_chat_128_128_4711";
+    /// # std::fs::create_dir(results.join(name))?;
+    /// # let file = "profile_export_genai_perf.json";
+    /// # std::fs::copy(format!("tests/data/genai-perf/0.0.10/{file}"), results.join(name).join(file))?;
+    /// # let manifest = format!(r#"{{"points": [{{"folder": "{name}", "status": "finished", "detail": "",
+    /// #     "warmup_requests": 25}}]}}"#);
+    /// # std::fs::write(results.join("run_4711.json"), manifest)?;
+    /// let run = nim_slurm::results::Run::read(results)?;
+    /// assert_eq!(run.points()[0].warmup_requests(), Some(25));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn warmup_requests(&self) -> Option<u32> {
+        self.warmup_requests
     }
 
     /// How many requests the point's figures come from: those that were answered. `None` when
