@@ -228,6 +228,10 @@ fn check_file(run: &Run, manifest: &Value) {
     }
     let row = row(manifest, point.path().file_name().unwrap());
     assert_eq!(row["input_sequence_length"], Value::Null);
+    assert_eq!(
+        (&row["warmup_requests"], point.warmup_requests()),
+        (&4.into(), Some(4))
+    );
     let sets = manifest["data_sets"].as_array().unwrap();
     let words: Vec<_> = sets[0].as_str().unwrap().splitn(3, ' ').collect();
     assert_eq!((words[0], words[1].len()), ("prompts", 64));

@@ -7,7 +7,7 @@ use std::fs;
 use nim_slurm::Recipe;
 use nim_slurm::ScriptKind::Launch;
 use nim_slurm::recipe::ReplicaUse;
-use nim_slurm::results::Run;
+use nim_slurm::results::{Point, Run};
 
 use crate::lab::{Ended, Lab, Site, recipe};
 
@@ -92,6 +92,8 @@ fn two_servers_share_the_points() {
     let run = read(&site);
     assert_eq!(run.points().len(), 4);
     assert!(run.points().iter().all(|point| point.replica().is_none()));
+    let servers: BTreeSet<_> = run.points().iter().map(Point::server).collect();
+    assert_eq!(servers, [Some(0), Some(1)].into());
     assert!(!site.results().join(format!(".run_{id}")).exists());
     for log in [site.log("server", id), second_log(&site, "server", id)] {
         assert!(log.contains("SIGTERM"), "it was stopped gently: {log}");
