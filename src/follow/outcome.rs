@@ -49,11 +49,12 @@ pub struct LaunchOutcome {
     /// The logs that tell more, the most telling first.
     pub logs: Vec<Utf8PathBuf>,
     /// What the job itself showed of those logs: the lines that look like the cause,
-    /// with their numbers, and the last ones. Empty where it showed nothing, or what it
-    /// printed is among the logs.
+    /// with their numbers, and the last ones; of a script that ended before it could, its
+    /// `missing:` and `error:` lines. Empty where it showed nothing, or the last 20 lines of
+    /// its output, which is then among the logs, have it.
     pub log_lines: Vec<String>,
-    /// What the job itself printed last of what to do and how to go on, unless that
-    /// is among the logs.
+    /// What the job itself printed last of what to do and how to go on, unless those lines
+    /// have that, too.
     pub advice: Vec<String>,
 }
 
@@ -176,14 +177,15 @@ pub(super) fn of(
             let reason = &*plain(reason.unwrap_or_else(|| meaning(code)));
             let said = manifest.filter(|_| exit_code.is_some());
             let logs = logs(code, said, record, files);
-            // What the job printed has it, too.
             let output = record.and_then(|record| record.output.as_ref());
-            let said = said.filter(|_| output.is_none_or(|output| !logs.contains(output)));
+            let output = Output::of(output.filter(|output| logs.contains(output)));
             let lines = |lines: &Vec<String>| -> Vec<_> {
-                lines.iter().map(|line| files::plain_log(line)).collect()
+                let lines: Vec<_> = lines.iter().map(|line| files::plain_log(line)).collect();
+                let is_shown = lines.iter().all(|line| output.is_shown(line));
+                if is_shown { Vec::new() } else { lines }
             };
             LaunchOutcome {
-                log_lines: said.map_or_else(Vec::new, |manifest| lines(&manifest.cause_lines)),
+                log_lines: said.map_or_else(|| output.problems(), |said| lines(&said.cause_lines)),
                 advice: match manifest {
                     Some(manifest) if code == 6 && manifest.advice.is_empty() => way_on(record),
                     _ => said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
@@ -380,8 +382,14 @@ fn failed_before_launch(
         "launch did not start, since {kind}, job {job}, did not succeed: {words}{}",
         to_end.unwrap_or_default()
     );
+    let logs = output(record);
+    let printed = Output::of(
+        logs.first()
+            .filter(|_| exit_code_of_script(record).is_some()),
+    );
     LaunchOutcome {
-        logs: output(record),
+        log_lines: printed.problems(),
+        logs,
         advice: unwritable_output(record).into_iter().collect(),
         ..LaunchOutcome::new(None, reason)
     }
@@ -461,6 +469,54 @@ fn output(record: &JobRecord) -> Vec<Utf8PathBuf> {
         .iter()
         .filter(|output| output.symlink_metadata().is_ok_and(|data| data.is_file()));
     output.cloned().collect()
+}
+
+/// What a job itself printed, where that is among the logs. A hook at the end may have printed much behind it.
+struct Output(Vec<String>);
+
+impl Output {
+    /// How many of its lines are shown.
+    const SHOWN: usize = 20;
+
+    fn of(path: Option<&Utf8PathBuf>) -> Self {
+        let lines = path.and_then(|path| files::last_lines(path, usize::MAX).ok());
+        Self(lines.unwrap_or_default())
+    }
+
+    fn is_shown(&self, line: &str) -> bool {
+        let mut last = self.0.iter().rev().take(Self::SHOWN);
+        last.any(|shown| shown.ends_with(line))
+    }
+
+    /// What its last start printed of what is missing or wrong, if not all of it is shown.
+    fn problems(&self) -> Vec<String> {
+        // Behind the time.
+        let words = |line: &str| line.get(9..).unwrap_or_default().to_owned();
+        let is_problem = |line: &String| {
+            let words = words(line);
+            words.starts_with("missing: ") || words.starts_with("error: ")
+        };
+        let is_start = |line: &String| {
+            let words = words(line);
+            words.starts_with("nim-slurm ") && words.contains(", recipe ")
+        };
+        let start = self.0.iter().rposition(is_start).unwrap_or_default();
+        // The stage path is checked before the script names itself.
+        let above = self.0[..start]
+            .iter()
+            .rev()
+            .take_while(|line| is_problem(line));
+        let lines = &self.0[start - above.count()..];
+        let problems: Vec<_> = lines
+            .iter()
+            .filter(|line| is_problem(line))
+            .cloned()
+            .collect();
+        if problems.iter().all(|line| self.is_shown(line)) {
+            return Vec::new();
+        }
+        problems
+    }
 }
 
 #[cfg(test)]
@@ -651,12 +707,59 @@ mod tests {
             [r"  | line 258: OSError: \u{1b}[31mno"]
         );
         assert_eq!(outcome(3).advice, [r"what to do: find out \u{1b}[31mwhy"]);
+        let own_words =
+            "  | line 258: OSError: \u{1b}[31mno\n12:00:00 what to do: find out \u{1b}[31mwhy\n";
+        let print = |behind: &str| {
+            std::fs::write(files.results.join("output"), format!("{own_words}{behind}")).unwrap();
+        };
+        print("");
         let merged = outcome(6);
         assert_eq!(
             [merged.log_lines, merged.advice].concat(),
             [""; 0],
             "all that was printed is shown"
         );
+        print(&"a hook's line\n".repeat(20));
+        let hidden = outcome(6);
+        assert_eq!(hidden.log_lines, outcome(3).log_lines);
+        assert_eq!(hidden.advice, outcome(3).advice);
+    }
+
+    /// A script that ends before its manifest, with a hook at the end that prints.
+    #[test]
+    fn what_is_missing_is_shown_however_much_a_hook_prints() {
+        let (_folder, files) = files();
+        std::fs::remove_file(&files.logs[0].client).unwrap();
+        let output = files.results.join("output");
+        let problems = [
+            "12:00:01 missing: STAGE_PATH",
+            "12:00:01 missing: the model",
+        ];
+        let of_earlier_start = "11:00:00 missing: srun\n11:00:00 nothing was done";
+        let [first, second] = problems;
+        let print = |lines: usize| {
+            let hook = "12:00:02 copied a file\n".repeat(lines);
+            let text = format!(
+                "{of_earlier_start}\n{first}\n12:00:01 nim-slurm 0.1.0, recipe mine\n{second}\n12:00:01 nothing was done\n{hook}"
+            );
+            std::fs::write(&output, text).unwrap();
+        };
+        let failed = launch(&files, JobState::Failed, 2);
+        let of_launch = || of(&failed, None, None, &files).unwrap().log_lines;
+        let setup = ChainJob::new(ScriptKind::Setup, "6".parse().unwrap());
+        let before = (setup, failed.record().unwrap().clone());
+        let of_setup = || of(&failed, Some(&before), None, &files).unwrap().log_lines;
+        print(16);
+        assert_eq!(
+            [of_launch(), of_setup()].concat(),
+            [""; 0],
+            "its last 20 lines have them"
+        );
+        for lines in [17, 500] {
+            print(lines);
+            assert_eq!(of_launch(), problems, "{lines}");
+            assert_eq!(of_setup(), problems, "{lines}");
+        }
     }
 
     #[test]
