@@ -153,7 +153,8 @@ pub(super) fn of(
         let is_over = record.state.has_ended() || has_said_its_end && is_of_accounts(record);
         !is_over
     };
-    if never_starts.is_none() && record.is_some_and(goes_on) {
+    let waits_for_held = before.is_some_and(|(_, record)| is_held(record));
+    if never_starts.is_none() && !waits_for_held && record.is_some_and(goes_on) {
         return None;
     }
     if let Some((job, failed)) = before.filter(|(_, record)| record.state.has_ended()) {
@@ -184,12 +185,14 @@ pub(super) fn of(
                 let is_shown = lines.iter().all(|line| output.is_shown(line));
                 if is_shown { Vec::new() } else { lines }
             };
+            let mut advice = match manifest {
+                Some(manifest) if code == 6 && manifest.advice.is_empty() => way_on(record),
+                _ => said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
+            };
+            advice.extend(release(record));
             LaunchOutcome {
                 log_lines: said.map_or_else(|| output.problems(), |said| lines(&said.cause_lines)),
-                advice: match manifest {
-                    Some(manifest) if code == 6 && manifest.advice.is_empty() => way_on(record),
-                    _ => said.map_or_else(Vec::new, |manifest| lines(&manifest.advice)),
-                },
+                advice,
                 logs,
                 ..LaunchOutcome::new(Some(code), reason)
             }
@@ -254,10 +257,24 @@ pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> Laun
     merged
 }
 
-/// Whether a manifest is of the job's last start: what was requeued may end before it writes another.
+/// Whether a manifest is of the job's last start: what was requeued may end before it writes another. Slurm counts the
+/// next start of a job that it holds already.
 pub(super) fn is_of_last_start(manifest: &Manifest, record: Option<&JobRecord>) -> bool {
+    let to_come = u32::from(record.is_some_and(is_held));
     let restarts = record.and_then(|record| record.restarts);
-    restarts.is_none_or(|restarts| manifest.restart.unwrap_or_default() == restarts)
+    restarts.is_none_or(|restarts| {
+        manifest.restart.unwrap_or_default() == restarts.saturating_sub(to_come)
+    })
+}
+
+/// Whether the site has Slurm hold jobs that end with this exit code (`RequeueExitHold`).
+fn is_held(record: &JobRecord) -> bool {
+    record.state == JobState::SpecialExit
+}
+
+/// How a job goes on that is held for its exit code.
+fn release(record: Option<&JobRecord>) -> Option<String> {
+    record.filter(|record| is_held(record))?.blocking_reason()
 }
 
 /// Whether the accounts alone know the job: the controller has forgotten it, so it goes on no more, whatever they say.
@@ -267,7 +284,8 @@ fn is_of_accounts(record: &JobRecord) -> bool {
 
 /// The script's exit code, if it was the script that ended.
 fn exit_code_of_script(record: &JobRecord) -> Option<u32> {
-    let is_script_s = matches!(record.state, JobState::Completed | JobState::Failed);
+    let is_script_s =
+        matches!(record.state, JobState::Completed | JobState::Failed) || is_held(record);
     let exit = record.exit.filter(|exit| is_script_s && exit.signal == 0)?;
     Some(exit.code)
 }
@@ -390,7 +408,10 @@ fn failed_before_launch(
     LaunchOutcome {
         log_lines: printed.problems(),
         logs,
-        advice: unwritable_output(record).into_iter().collect(),
+        advice: unwritable_output(record)
+            .or_else(|| release(Some(record)))
+            .into_iter()
+            .collect(),
         ..LaunchOutcome::new(None, reason)
     }
 }
@@ -820,6 +841,45 @@ mod tests {
             let launch = JobStatus::Known(vec![record]);
             assert_eq!(of(&launch, None, Some(&saying(Some(6))), &files), None);
         }
+    }
+
+    /// As the site says by `RequeueExitHold`. Slurm counts the start that is to come.
+    #[test]
+    fn a_job_that_is_held_for_its_code() {
+        let (_folder, files) = files();
+        let launch = launch(&files, JobState::SpecialExit, 3);
+        let mut record = launch.record().unwrap().clone();
+        record.reason = Some("JobHeldUser".to_owned());
+        record.restarts = Some(2);
+        let held = JobStatus::Known(vec![record.clone()]);
+        let of_start = |restart| {
+            let manifest = Manifest {
+                restart: Some(restart),
+                advice: vec!["what to do: find out".to_owned()],
+                ..saying(Some(3))
+            };
+            of(&held, None, Some(&manifest), &files).unwrap()
+        };
+        let release = "job 7 is held: scontrol release 7 lets it start, scancel 7 ends it";
+        let outcome = of_start(1);
+        assert_eq!(outcome.to_string(), "launch ended with 3: because");
+        assert_eq!(outcome.logs, [files.results.join("server")]);
+        assert_eq!(outcome.advice, ["what to do: find out", release]);
+        let without_manifest = of_start(0);
+        assert_eq!(without_manifest.exit_code, Some(3));
+        assert_eq!(without_manifest.advice, [release]);
+        // Setup, for which launch waits.
+        let setup = ChainJob::new(ScriptKind::Setup, "7".parse().unwrap());
+        let waits = JobStatus::Known(vec![JobRecord::new(
+            "8".parse().unwrap(),
+            JobState::Pending,
+        )]);
+        let outcome = of(&waits, Some(&(setup, record)), None, &files).unwrap();
+        assert_eq!(
+            outcome.to_string(),
+            "launch did not start, since setup, job 7, did not succeed: SPECIAL_EXIT, exit code 3, JobHeldUser"
+        );
+        assert_eq!(outcome.advice, [release]);
     }
 
     #[test]

@@ -104,7 +104,7 @@ states! {
 }
 
 impl JobState {
-    /// True when nothing more comes of the job by itself.
+    /// True when nothing more comes of the job by itself: it is over, or held for its exit code.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         matches!(
@@ -118,6 +118,7 @@ impl JobState {
                 | Self::BootFail
                 | Self::Deadline
                 | Self::OutOfMemory
+                | Self::SpecialExit
                 | Self::Revoked
         )
     }

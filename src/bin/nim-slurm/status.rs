@@ -70,7 +70,8 @@ fn fields(record: &JobRecord, time: impl Fn(SystemTime) -> Value) -> Vec<(String
     add("submitted", record.submitted.map(&time));
     // Before that, Slurm says what it expects.
     let started = record.started.filter(|_| !record.state.is_waiting());
-    let ended = record.ended.filter(|_| record.state.has_ended());
+    let has_ended = record.state.has_ended() && !record.state.is_waiting();
+    let ended = record.ended.filter(|_| has_ended);
     add("started", started.map(&time));
     add("ended", ended.map(&time));
     add("time_limit", text(record.time_limit.as_ref()));
