@@ -28,6 +28,7 @@ impl Plan {
     pub fn notes(&self) -> Vec<String> {
         let notes = [
             self.site_s_defaults(),
+            self.all_memory(),
             self.idle_gpus(),
             self.gpus_of_downloads(),
         ];
@@ -135,6 +136,16 @@ impl Plan {
             "launch.sh {lacks}, so server and client share what the site gives by default, often that of one CPU: \
              add {typed}, or what the server needs"
         ))
+    }
+
+    /// The memory of whole nodes, which the job then cannot share.
+    fn all_memory(&self) -> Option<String> {
+        let memory = self.launch.directives().get(OptionName::Mem)?;
+        (memory == "0" && !self.has_whole_nodes()).then(|| {
+            "launch.sh asks for all memory of its nodes (mem=0), so it does not start beside other jobs, nor they beside it: add \
+             --sbatch launch.mem=64G, or what the server needs"
+                .to_owned()
+        })
     }
 
     /// GPUs that nobody else can use meanwhile.

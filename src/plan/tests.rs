@@ -831,6 +831,25 @@ fn words_of_a_command_that_are_refused() {
     assert!(said("bash|-c|serve --api-key $KEY", false, 1).contains(secret));
 }
 
+/// The built-in recipe has its nodes for itself, and so all their memory.
+#[test]
+fn all_memory_of_shared_nodes() {
+    let notes = |settings: &str| {
+        let settings = Settings::from_toml(settings).unwrap();
+        let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+        plan.notes().join("\n")
+    };
+    let said = "launch.sh asks for all memory of its nodes (mem=0), so it does not start beside other jobs";
+    let shared = "exclusive = false, gres = 'gpu:4', cpus_per_task = 16";
+    assert!(notes(&format!("slurm.launch = {{ {shared} }}")).contains(said));
+    for settings in [
+        "slurm.launch.gres = 'gpu:4'".to_owned(),
+        format!("slurm.launch = {{ {shared}, mem = '64G' }}"),
+    ] {
+        assert_eq!(notes(&settings), "", "{settings}");
+    }
+}
+
 /// What a job does not get from the shell that submits it.
 #[test]
 fn variables_that_export_keeps_out() {
