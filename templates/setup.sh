@@ -186,9 +186,9 @@ for registry in "${logins_needed[@]}"; do
 {%- when Runtime::Pyxis %}
     missing "a login for $registry: export NGC_API_KEY=..., or add a line for $registry to $credentials"
 {%- when Runtime::Apptainer %}
-    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login docker://$registry (before 1.3: apptainer remote login)"
+    missing "a login for $registry: export NGC_API_KEY=..., or run: apptainer registry login --username '\$oauthtoken' docker://$registry (before 1.3: apptainer remote login)"
 {%- when Runtime::Podman %}
-    missing "a login for $registry: export NGC_API_KEY=..., or run: podman login $registry"
+    missing "a login for $registry: export NGC_API_KEY=..., or run: podman login --authfile $(printf %q "${credentials[1]-${credentials[0]}}") --username '\$oauthtoken' $registry"
 {%- endmatch %}
     break
   }

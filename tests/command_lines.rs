@@ -619,8 +619,12 @@ fn apptainer_s_logins() {
             let expected = if of_hub.is_empty() { "" } else { &expected };
             assert_eq!(sorted(&got), sorted(expected), "{set:?}");
         } else {
-            let is_missing = run.said.contains("missing: a login for nvcr.io");
-            assert!(is_missing, "{set:?}: {}", run.said);
+            // Without a user's name, apptainer refuses.
+            let advice =
+                "apptainer registry login --username '$oauthtoken' docker://nvcr.io (before";
+            let missing =
+                format!("missing: a login for nvcr.io: export NGC_API_KEY=..., or run: {advice}");
+            assert!(run.said.contains(&missing), "{set:?}: {}", run.said);
         }
     }
 }
@@ -664,7 +668,23 @@ fn podman_s_logins() {
         let set = [&[("NGC_API_KEY", "")], &variables[..]].concat();
         let run = setup(&node, &plan, plan.setup().text(), &set);
         assert_eq!(run.code, Some(code), "{set:?}: {}", run.said);
+        let file = match variables.last() {
+            Some((_, path)) if variables.len() == 2 => (*path).to_owned(),
+            _ => "/nowhere/config.json".to_owned(),
+        };
+        let login = format!("podman login --authfile {file} --username '$oauthtoken' nvcr.io\n");
+        assert!(
+            code == 0 || run.said.contains(&login),
+            "{set:?}: {}",
+            run.said
+        );
     }
+    // Without such variables it is the home's, which jobs see, too.
+    fs::remove_file(node.path("home/.docker/config.json")).unwrap();
+    let run = setup(&node, &plan, plan.setup().text(), &[("NGC_API_KEY", "")]);
+    let file = node.path("home/.config/containers/auth.json");
+    let login = format!("podman login --authfile {} --username", file.display());
+    assert!(run.said.contains(&login), "{}", run.said);
 }
 
 /// A model that is whole but for its engine, which is fetched last.

@@ -519,6 +519,7 @@ fn message(quoted: &str) -> String {
             '{' | '(' if depth > 0 => depth += 1,
             '}' | ')' if depth > 0 => depth -= 1,
             _ if depth > 0 => {}
+            '\\' => message.extend(letters.next()),
             '"' => break,
             '$' => {
                 message.push('…');

@@ -423,6 +423,15 @@ fn logins_of_podman() {
     let home = Home::new();
     let findings =
         |settings: &str, variables: &[(&str, &str)]| findings_of(&home, settings, variables);
+    let path = |name: &str| home.path().join(name).display().to_string();
+    let podman = "container.runtime = 'podman'\nsrun.mpi = 'none'";
+    let file = path(".config/containers/auth.json");
+    // What a login without --authfile writes is on this machine alone.
+    home.write("run/containers/auth.json", LOGINS);
+    let found = findings(podman, &[("XDG_RUNTIME_DIR", &path("run"))]);
+    assert_found(&found, "error: there is no login for nvcr.io");
+    let advice = format!("podman login --authfile {file} --username '$oauthtoken' nvcr.io");
+    assert!(found.concat().contains(&advice), "{found:?}");
     for file in [
         "docker/config.json",
         "auth.json",
@@ -431,10 +440,7 @@ fn logins_of_podman() {
         home.write(file, LOGINS);
     }
     home.write("none/config.json", "{}");
-    let path = |name: &str| home.path().join(name).display().to_string();
     let (none, docker, auth) = (path("none"), path("docker"), path("auth.json"));
-    let podman = "container.runtime = 'podman'\nsrun.mpi = 'none'";
-    let file = path(".config/containers/auth.json");
     for (variables, place) in [
         (vec![], Some(&file)),
         (vec![("DOCKER_CONFIG", &*none)], None),

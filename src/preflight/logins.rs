@@ -129,8 +129,8 @@ impl Store {
                 let files = if one.is_some() {
                     vec![one]
                 } else {
+                    // Its first choice is in XDG_RUNTIME_DIR, a folder of this machine alone.
                     vec![
-                        in_folder(folder("XDG_RUNTIME_DIR"), "containers/auth.json"),
                         in_folder(config(), "containers/auth.json"),
                         below_home(".docker/config.json"),
                     ]
@@ -197,7 +197,10 @@ impl Store {
                     .command(&format!("apptainer remote {login}"))
             }
             Runtime::Podman => {
-                words("run: ").command(&format!("podman login --username '{user}' {host}"))
+                let file = self.files.first().map(|file| file.to_string_lossy());
+                let file = file.map(|file| format!("--authfile {} ", shell_word(&file)));
+                let file = file.unwrap_or_default();
+                words("run: ").command(&format!("podman login {file}--username '{user}' {host}"))
             }
         }
     }
