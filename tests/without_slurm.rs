@@ -138,6 +138,23 @@ fn lines_may_use_variables_that_are_not_set() {
     }
 }
 
+/// Where the settings name the folder, and nobody has exported it.
+#[test]
+fn lines_have_the_stage_path_of_the_settings() {
+    let said = "echo \"told $STAGE_PATH\"";
+    for kind in ScriptKind::ALL {
+        let places = [HookPlace::Before(kind), HookPlace::After(kind)];
+        let node = Node::new();
+        let stage = node.stage();
+        let own = settings(&places.map(|place| (place, said)));
+        let own = own.with_stage_path(stage.to_str().unwrap().parse().unwrap());
+        // An empty variable is none.
+        let (_, words) = node.bash(&script(kind, own), &[("STAGE_PATH", "")]);
+        let told = format!("told {}\n", stage.display());
+        assert_eq!(words.matches(&told).count(), 2, "{words}");
+    }
+}
+
 #[test]
 fn lines_before_the_work_leave_no_options() {
     let before = "set -x -f -k -m +B -o posix\numask 000\nIFS=,\ntrap 'echo theirs' EXIT\ntrap 'echo theirs' DEBUG\nstatus=3\ntrue";

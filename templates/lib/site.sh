@@ -1,5 +1,8 @@
 {%- if site.is_set %}
 
+# Hooks have it, too, where the settings say it.
+STAGE_PATH=${stage_path-${STAGE_PATH-}}
+
 # A shell of their own, since they must change neither the code nor what is still to be done.
 # shellcheck disable=SC2317 # the trap calls it
 at_the_end() {
