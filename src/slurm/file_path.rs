@@ -32,13 +32,11 @@ impl FilePath {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| !is_hidden(c) && c != '$',
-            "a path is allowed, without '$': sbatch expands no variables",
+            |c| !is_hidden(c),
+            "a path of printable characters is allowed",
         )?;
         at_most(text, 4095)?;
-        if text.starts_with('~') {
-            return Err(Fault::rule("sbatch expands no '~': write the folder out"));
-        }
+        expands_nothing(text)?;
         if text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Fault::rule(format!(
                 "sbatch may take digits for an open file: write ./{text}"
@@ -52,6 +50,19 @@ impl FilePath {
 }
 
 text_value!(FilePath, "path");
+
+/// Refuses what a shell would have expanded, and sbatch takes as it is.
+pub(super) fn expands_nothing(text: &str) -> Result<(), Fault> {
+    if text.starts_with('~') {
+        return Err(Fault::rule("sbatch expands no '~': write the folder out"));
+    }
+    if text.contains('$') {
+        return Err(Fault::rule(
+            "sbatch expands no variables: write the folder out",
+        ));
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +83,7 @@ mod tests {
         );
         refuses::<FilePath>(
             "$HOME",
-            "unexpected character '$' in path \"$HOME\": a path is allowed, without '$': sbatch expands no variables",
+            "cannot take \"$HOME\" as path: sbatch expands no variables: write the folder out",
         );
     }
 }

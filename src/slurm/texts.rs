@@ -1,6 +1,7 @@
 //! Texts with rules of their own: the job's name, comment, and output file, and who gets
 //! mail. Those without are [`FreeText`](super::FreeText).
 
+use super::file_path::expands_nothing;
 use crate::plain::is_hidden;
 use crate::value::{Fault, at_most, only, printable, text_value};
 
@@ -81,7 +82,7 @@ text_value!(Comment, "comment");
 /// rank), `%s` (step), `%t` (task), `%u` (user), `%x` (job name), and `%%`; a
 /// number between `%` and the letter pads with zeros, up to 10. A relative path
 /// begins where the job was submitted. Its folder must exist when the job starts.
-/// `none` is `/dev/null`.
+/// `none` is `/dev/null`. sbatch and bash expand nothing there, so `~` in front and `$` anywhere are refused.
 /// Source: sbatch(1), "filename pattern".
 ///
 /// # Errors
@@ -89,6 +90,7 @@ text_value!(Comment, "comment");
 /// * `out\j`: a backslash switches all patterns off
 /// * `out-%q`: no such pattern, Slurm would keep it as it is
 /// * `out ` with a blank at an end: 26.05 drops it
+/// * `~/out`, `$HOME/out`
 ///
 /// ```
 /// use nim_slurm::slurm::OutputPattern;
@@ -108,6 +110,7 @@ impl OutputPattern {
             "printable characters but '\\' are allowed",
         )?;
         at_most(text, 4095)?;
+        expands_nothing(text)?;
         if text.trim() != text {
             return Err(Fault::rule("it must not begin or end with a blank"));
         }
@@ -277,6 +280,15 @@ mod tests {
     fn output_patterns() {
         accepts::<OutputPattern>("slurm-%4A_%a.out", "slurm-%4A_%a.out");
         accepts::<OutputPattern>("100%%", "100%%");
+        accepts::<OutputPattern>("out~", "out~");
+        refuses::<OutputPattern>(
+            "~/%j.out",
+            "cannot take \"~/%j.out\" as output file pattern: sbatch expands no '~': write the folder out",
+        );
+        refuses::<OutputPattern>(
+            "$HOME/%j.out",
+            "cannot take \"$HOME/%j.out\" as output file pattern: sbatch expands no variables: write the folder out",
+        );
         refuses::<OutputPattern>(
             "a%",
             "cannot take \"a%\" as output file pattern: it ends within a pattern: write %% for a percent sign",

@@ -60,10 +60,14 @@ const REASONS: &[(&str, Applies)] = &[
         key == "job_name" && text.contains('/')
     }),
     ("no expansion", |key, text| {
-        matches!(
-            key,
-            "chdir" | "container" | "nodefile" | "bbf" | "export_file"
-        ) && (text.contains('$') || text.starts_with('~') || is_number(text))
+        let is_expanded = text.contains('$') || text.starts_with('~');
+        match key {
+            "chdir" | "container" | "nodefile" | "bbf" | "export_file" => {
+                is_expanded || is_number(text)
+            }
+            "output" | "error" | "input" => is_expanded,
+            _ => false,
+        }
     }),
     ("no such pattern", |key, text| {
         matches!(key, "output" | "error" | "input") && text.contains(['%', '\\'])
