@@ -45,12 +45,15 @@ pub(super) fn check_launch(
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes;
+    let has_whole_nodes = has_whole_nodes(launch);
+    let multiplied = || launch.multiplied_gpus().filter(|_| !has_whole_nodes);
     let asked = launch
         .asked_gpus()
+        .or_else(multiplied)
         .map(|(option, requested)| (option, requested, used_gpus(&recipe.server, option)));
     let split = launch
         .gpus_of_job()
-        .filter(|_| nodes > 1 && !has_whole_nodes(launch));
+        .filter(|_| nodes > 1 && !has_whole_nodes);
     if let Some(gpus) = split {
         let kind = gpus.kind().map(|kind| format!("{kind}:"));
         problems.push(Problem::SplitGpus {

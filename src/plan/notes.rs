@@ -217,7 +217,9 @@ pub(super) fn has_whole_nodes(launch: &Directives) -> bool {
 /// How many GPUs the servers use, as this option counts them: those of the job, or of each node.
 pub(super) fn used_gpus(server: &Server, option: OptionName) -> u32 {
     match option {
-        OptionName::Gpus => server.gpus_per_node().saturating_mul(server.nodes),
+        OptionName::Gpus | OptionName::GpusPerTask => {
+            server.gpus_per_node().saturating_mul(server.nodes)
+        }
         _ => server.gpus_per_node(),
     }
 }

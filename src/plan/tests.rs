@@ -303,6 +303,26 @@ fn numbers_of_one() {
         refusal(|_| {}, settings),
         "launch.sh asks for 1 GPU with --gres ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least"
     );
+    for (too_few, option) in [
+        ("gpus_per_task = 1\nntasks = 3", "--gpus-per-task"),
+        ("gpus_per_task = 3\nnodes = 1", "--gpus-per-task"),
+        (
+            "gpus_per_socket = 3\nsockets_per_node = 1",
+            "--gpus-per-socket",
+        ),
+        (
+            "gpus_per_socket = 3\nextra_node_info = '1:8'",
+            "--gpus-per-socket",
+        ),
+    ] {
+        let settings = format!("[slurm.launch]\nexclusive = false\n{too_few}");
+        let told = format!(
+            "launch.sh asks for 3 GPUs with {option} ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least"
+        );
+        assert_eq!(refusal(|_| {}, &settings), told, "{too_few}");
+        let settings = Settings::from_toml(&settings.replace("3", "4")).unwrap();
+        Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
+    }
     let on_nodes = |recipe: &mut Recipe| {
         recipe.model.engine = None;
         recipe.server.nodes = 2;

@@ -1,6 +1,6 @@
 //! All options of a job, and how they are written for sbatch.
 
-use super::{GpuCount, Gres, NodeCount, NodeList, Passthrough, Signal};
+use super::{GpuCount, Gres, NodeCount, NodeList, NodeShape, Passthrough, Signal};
 use crate::value::ValueError;
 
 use self::options::{Setting, Values};
@@ -267,6 +267,22 @@ impl Directives {
             .gpus()
             .map(|count| (OptionName::Gpus, u64::from(count.count())));
         gres.or(per_node).or(of_job)
+    }
+
+    /// How many GPUs all tasks have together, or the sockets of each node, and with which option.
+    pub(crate) fn multiplied_gpus(&self) -> Option<(OptionName, u64)> {
+        let values = self.values();
+        let tasks = values.counted_tasks().map(|(_, tasks)| tasks);
+        let shape = values.extra_node_info().and_then(NodeShape::sockets);
+        let sockets = values.sockets_per_node().map(|sockets| sockets.get());
+        let per_task = values.gpus_per_task().zip(tasks);
+        let per_socket = values.gpus_per_socket().zip(sockets.or(shape));
+        per_task
+            .map(|(gpus, tasks)| (OptionName::GpusPerTask, u64::from(gpus.count()) * tasks))
+            .or(per_socket.map(|(gpus, sockets)| {
+                let gpus = u64::from(gpus.count()) * u64::from(sockets);
+                (OptionName::GpusPerSocket, gpus)
+            }))
     }
 
     /// What this asks of each node: the entries of `--gres`, or the GPUs of another

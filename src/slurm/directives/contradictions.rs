@@ -146,7 +146,7 @@ impl Values<'_> {
 
     /// How many tasks sbatch counts, and which option says so; none where it leaves that to the
     /// controller. From `--ntasks-per-node` on nodes whose number is not said, 22.05 counts.
-    fn counted_tasks(self) -> Option<(OptionName, u64)> {
+    pub(super) fn counted_tasks(self) -> Option<(OptionName, u64)> {
         if let Some(tasks) = self.ntasks() {
             return Some((OptionName::Ntasks, tasks.get().into()));
         }
