@@ -1265,9 +1265,15 @@ fn a_model_that_is_there_is_not_demanded() {
     );
     put_model(&site);
     let last = "stage/llama3-70b-instruct_vhf/trtllm_engine/rank3.engine";
+    let length = fs::metadata(site.path(last)).unwrap().len();
     fs::remove_file(site.path(last)).unwrap();
     submit().assert(0, &["fails without the model"], &[]);
+    // Of the sizes, the scripts' own rule counts.
     site.write(last, "data");
+    submit().assert(0, &["fails without the model"], &[]);
+    let words = ["the model's engine in", "54.0 GiB arrived"];
+    site.run(&["check"]).assert(1, &words, &[]);
+    lengthen(&site, last, length);
     let shard = "stage/llama3-70b-instruct_vhf/m.safetensors";
     let whole = fs::read(site.path(shard)).unwrap();
     fs::write(site.path(shard), &whole[..whole.len() - 1]).unwrap();
@@ -1303,9 +1309,18 @@ fn put_model(site: &Site) {
     let length = char::from(u8::try_from(header.len()).unwrap());
     let shard = format!("{length}\0\0\0\0\0\0\0{header}data");
     site.write(&format!("{model}/m.safetensors"), &shard);
+    // Without data, files take no space.
+    lengthen(site, &format!("{model}/README.md"), 132 << 30);
     for rank in 0..4 {
-        site.write(&format!("{model}/trtllm_engine/rank{rank}.engine"), "data");
+        let part = format!("{model}/trtllm_engine/rank{rank}.engine");
+        site.write(&part, "data");
+        lengthen(site, &part, 18 << 30);
     }
+}
+
+fn lengthen(site: &Site, file: &str, length: u64) {
+    let file = fs::File::options().write(true).open(site.path(file));
+    file.unwrap().set_len(length).unwrap();
 }
 
 /// The recipe's two images, as they were imported.

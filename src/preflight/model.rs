@@ -5,14 +5,18 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::fix::words;
+use super::stage::in_words;
 use super::to_fetch::Stage;
 use super::{Finding, Preflight, fetched, listed, readable, safetensors};
 use crate::file;
-use crate::recipe::{ENGINE_LINK, INDEX, Recipe};
+use crate::recipe::{ByteSize, ENGINE_LINK, INDEX, Recipe};
 use crate::shell::shell_word;
 
 /// An index names some thousand tensors; a file with more than this is none.
 const MOST_INDEX: u64 = 16 << 20;
+
+/// No model has more files and folders; where there are more, the sizes are left to prepare_models.sh.
+const MOST_FILES: usize = 10_000;
 
 /// Missing files that are named; the others are counted.
 const MOST_NAMED: usize = 3;
@@ -143,13 +147,54 @@ fn faults(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Option<Strin
     let Recipe { model, server, .. } = recipe;
     let has_tokenizer = recipe.client.tokenizer.is_some();
     let files = all_files(folder, model.weights.files_to_find(has_tokenizer));
-    let weights = is_missing(&missing_files(folder, &files)).or_else(|| damage(folder, &files));
+    let engine_folder = model.engine.as_ref().map(|engine| engine.ngc.folder());
+    let beside = match &engine_folder {
+        Some(engine) => [engine, ENGINE_LINK].to_vec(),
+        None => vec![".cache"],
+    };
+    let weights = is_missing(&missing_files(folder, &files))
+        .or_else(|| damage(folder, &files))
+        .or_else(|| shortage(folder, &beside, &model.weights.size));
     let mut parts = vec![("weights", weights)];
-    if model.engine.is_some() {
+    if let Some(engine) = &model.engine {
         let missing = missing_engine(folder, server.total_gpus());
-        parts.push(("engine", is_missing(&missing)));
+        let fault = is_missing(&missing)
+            .or_else(|| shortage(&folder.join(ENGINE_LINK), &beside, &engine.size));
+        parts.push(("engine", fault));
     }
     parts
+}
+
+/// That more was expected than arrived. NGC's own totals are rounded, so a hundredth may be missing.
+fn shortage(folder: &Utf8Path, beside: &[&str], expected: &ByteSize) -> Option<String> {
+    let arrived = arrived(folder, beside)?;
+    let is_short = u128::from(arrived) * 100 < u128::from(expected.bytes()) * 99;
+    is_short.then(|| format!("{} arrived, {expected} were expected", in_words(arrived)))
+}
+
+/// How many bytes its files have, as prepare_models.sh counts them: without what the scripts wrote down, what lies
+/// `beside` them, and what links lead to.
+fn arrived(folder: &Utf8Path, beside: &[&str]) -> Option<u64> {
+    const RECORDS: [&str; 2] = [".nim-slurm-verified", ".reference"];
+    let (mut bytes, mut files) = (0_u64, 0);
+    let mut folders = vec![(folder.as_std_path().to_owned(), beside)];
+    while let Some((folder, beside)) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            files += 1;
+            if files > MOST_FILES {
+                return None;
+            }
+            let name = entry.file_name();
+            let is_left_out = RECORDS.iter().chain(beside).any(|other| name == *other);
+            match entry.metadata() {
+                _ if is_left_out => {}
+                Ok(there) if there.is_dir() => folders.push((entry.path(), &[])),
+                Ok(there) if there.is_file() => bytes = bytes.saturating_add(there.len()),
+                _ => {}
+            }
+        }
+    }
+    Some(bytes)
 }
 
 /// Those of the files that are not there, or empty.
@@ -316,6 +361,65 @@ mod tests {
             let files = all_files(folder, files);
             proptest::prop_assert_eq!(missing_files(folder, &files), found);
         }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { cases: 32, failure_persistence: None, ..Default::default() })]
+        /// As many bytes as prepare_models.sh counts are counted here.
+        #[test]
+        fn bash_counts_as_many_bytes(
+            has_engine: bool,
+            files in proptest::collection::vec((r"((a|\.cache|trtllm_engine|engine_a100)/){0,2}(a|b|\.cache|\.reference|\.nim-slurm-verified)", 0_u64..1000), 0..6),
+            links in proptest::collection::vec((r"(a/)?(c|trtllm_engine)", r"(\.\./)?(a|b|nothing)"), 0..2),
+        ) {
+            let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+            let engine = recipe.model.engine.take().filter(|_| has_engine);
+            let of_engine = engine.as_ref().map(|engine| engine.ngc.folder());
+            let beside = match &of_engine {
+                Some(engine) => vec![engine.as_str(), ENGINE_LINK],
+                None => vec![".cache"],
+            };
+            recipe.model.engine = engine;
+            let folder = tempfile::tempdir().unwrap();
+            let folder = Utf8Path::from_path(folder.path()).unwrap();
+            for (name, length) in files {
+                let file = folder.join(name.replace("engine_a100", beside[0]));
+                // One of two may be a folder where the other wants a file.
+                if fs::create_dir_all(file.parent().unwrap()).is_ok() {
+                    let _ = fs::File::create(file).and_then(|file| file.set_len(length));
+                }
+            }
+            for (name, target) in links {
+                let _ = std::os::unix::fs::symlink(target, folder.join(name));
+            }
+            let script = crate::Plan::new(recipe, crate::Settings::new()).unwrap().prepare_models().text().to_owned();
+            let program = "source <(sed -n '/^list_files() {/,/^}/p; /^arrived() {/p; /^readonly \\(mark\\|engine_folder\\|engine_link\\)/p' <<<\"$1\")
+                arrived \"$2\"; echo \"$REPLY\"";
+            let output = std::process::Command::new("bash")
+                .args(["-euc", program, "bash", &script, folder.as_str()])
+                .output()
+                .unwrap();
+            let counted = String::from_utf8(output.stdout).unwrap();
+            proptest::prop_assert_eq!(counted.trim(), arrived(folder, &beside).unwrap().to_string());
+        }
+    }
+
+    #[test]
+    fn a_hundredth_may_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let size = ByteSize::parse("42 GB").unwrap();
+        let file = fs::File::create(folder.join("model.gguf")).unwrap();
+        let said = |bytes| {
+            file.set_len(bytes).unwrap();
+            shortage(folder, &[], &size)
+        };
+        assert_eq!(said(42_000_000_000), None);
+        assert_eq!(said(41_580_000_000), None);
+        let few = "38.7 GiB arrived, 42 GB were expected";
+        assert_eq!(said(41_579_999_999).as_deref(), Some(few));
+        let none = "0.0 MiB arrived, 42 GB were expected";
+        assert_eq!(said(1000).as_deref(), Some(none));
     }
 
     #[test]

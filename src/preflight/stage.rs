@@ -290,7 +290,7 @@ fn check_space(folder: &Utf8Path, free: u64, needed: u64, begun: Option<&Utf8Pat
 }
 
 /// In GiB or, of less than one, in MiB; rounded to tenths.
-fn in_words(bytes: u64) -> String {
+pub(super) fn in_words(bytes: u64) -> String {
     let (shift, unit) = if bytes < 1 << 30 {
         (20, "MiB")
     } else {
