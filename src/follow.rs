@@ -301,6 +301,37 @@ impl Follower {
         self.earlier_jobs.as_deref().unwrap_or_default()
     }
 
+    /// Whether these are the plan's points, by their folders but for the job: those of a launch that was submitted
+    /// with other flags are not. Of a search, it is whether the plan's search may take them.
+    ///
+    /// ```no_run
+    /// use nim_slurm::{Follower, Plan, Queue, Recipe, Settings};
+    ///
+    /// let plan = Plan::new(Recipe::llama3_70b_h100x4_fp8(), Settings::new())?;
+    /// let stage = "/lustre/project/nim".parse()?;
+    /// let mut follower = Follower::new(&plan, &stage, Queue::find()?, "4711".parse()?);
+    /// let progress = follower.poll()?;
+    /// if !follower.has_planned_points(&progress.points) {
+    ///     println!("it measures another sweep");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn has_planned_points(&self, points: &[PointProgress]) -> bool {
+        fn without_job(folder: &str) -> &str {
+            folder.rsplit_once('_').map_or(folder, |(name, _)| name)
+        }
+        let planned = self.tasks.iter().flat_map(|task| &task.planned);
+        let planned: HashSet<_> = planned.map(|folder| without_job(folder)).collect();
+        let points = points.iter().map(|point| without_job(&point.folder));
+        let points: HashSet<_> = points.collect();
+        if self.tasks.iter().any(|task| task.is_search) {
+            points.is_subset(&planned)
+        } else {
+            points == planned
+        }
+    }
+
     /// Asks how far the launch is now.
     ///
     /// # Errors

@@ -330,8 +330,9 @@ fn an_end_says_how_to_go_on() {
         &site.job(7, "FAILED Reason=NonZeroExitCode", "(null)", "launch.sh", 3),
     );
     let ended = site.run(&["follow", "7"]);
+    // Those of the earlier jobs that count are among them.
     let report = format!(
-        "to print them: {PROGRAM} report {}/results --job 7,6,4-1\n",
+        "to print them: {PROGRAM} report {}/results --job 7\n",
         site.stage()
     );
     ended.assert(
@@ -496,43 +497,40 @@ fn short_points_are_measured_again_by_a_command_that_can_be_typed() {
     let site = Site::new();
     site.scontrol_reads_files();
     site.write("job_7", &site.job(7, "COMPLETED", "(null)", "launch.sh", 0));
-    let point = "llama_1_1_chat_128_128_7";
-    let manifest = Site::manifest(0, "0", "all points are finished", "").replace(POINT, point);
-    site.write("stage/results/run_7.json", &manifest);
+    let point = "llama-3-70b-instruct_4_1_chat_128_128_7";
+    // An earlier job's point, which is too short as well, does not count.
+    let earlier = "llama-3-70b-instruct_4_2_chat_128_128_6";
+    let manifest = Site::manifest(0, "0", "all points are finished", "\"6\"");
+    site.write("stage/results/run_7.json", &manifest.replace(POINT, point));
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/requests/aiperf-1");
-    for name in ["profile_export.jsonl", "profile_export_aiperf.json"] {
-        let text = fs::read_to_string(data.join(name)).unwrap();
-        site.write(&format!("stage/results/{point}/{name}"), &text);
+    for point in [point, earlier] {
+        let folder = format!("stage/results/{point}");
+        for name in ["profile_export.jsonl", "profile_export_aiperf.json"] {
+            let text = fs::read_to_string(data.join(name)).unwrap();
+            site.write(&format!("{folder}/{name}"), &text);
+        }
+        site.write(&format!("{folder}/measurement.txt"), "seed=1\n");
     }
-    site.write(
-        &format!("stage/results/{point}/measurement.txt"),
-        "seed=1\n",
-    );
     let again = |flags: &[&str]| {
         let ended = site.run(&[&["follow", "7"], flags].concat());
-        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.assert(0, &["but 1 of 1 ran for less than 10 s"], &[]);
         let mut lines = ended.printed.lines();
         let words = lines.find_map(|line| line.split_once("to measure again: "));
         words.unwrap().1.to_owned()
     };
-    // Nobody knows how it was submitted.
-    assert_eq!(
-        again(&[]),
-        "the command of its submission with --min-requests 47"
-    );
-    for (flags, kept) in [
-        (
-            "--recipe=llama3-70b-h100x4-fp8",
-            "--recipe=llama3-70b-h100x4-fp8",
-        ),
-        (
-            "--recipe=llama3-70b-h100x4-fp8 --min-requests=30 --time=7",
-            "--recipe=llama3-70b-h100x4-fp8 --time=7",
-        ),
-    ] {
-        let flags: Vec<_> = flags.split(' ').collect();
+    // Nobody knows how it was submitted, or it measured something else than this says.
+    let unknown = "the command of its submission with --min-requests 47";
+    assert_eq!(again(&[]), unknown);
+    let sweep = "--recipe=llama3-70b-h100x4-fp8 --use-case=chat:128/128";
+    let other = format!("{sweep} --concurrency=1,2");
+    assert_eq!(again(&other.split(' ').collect::<Vec<_>>()), unknown);
+    for more in ["", " --min-requests=30"] {
+        let flags = format!("{sweep}{more} --concurrency=1 --time=7");
+        // In the order of --help.
+        let kept =
+            "--recipe=llama3-70b-h100x4-fp8 --time=7 --concurrency=1 --use-case=chat:128/128";
         assert_eq!(
-            again(&flags),
+            again(&flags.split(' ').collect::<Vec<_>>()),
             format!("{PROGRAM} run {kept} --min-requests 47")
         );
     }

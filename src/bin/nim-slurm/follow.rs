@@ -113,6 +113,7 @@ pub(crate) fn follow(
         launch,
         progress: &progress,
         results: follower.results_folder(),
+        is_of_plan: follower.has_planned_points(&progress.points),
     };
     // Where nothing more can be printed, the end is told all the same.
     let outcome = progress.outcome.as_ref().expect("the loop ends with one");
@@ -146,6 +147,8 @@ struct End<'a> {
     launch: &'a SubmittedJob,
     progress: &'a Progress,
     results: &'a Utf8Path,
+    /// Whether it measured the plan's points.
+    is_of_plan: bool,
 }
 
 impl End<'_> {
@@ -171,8 +174,10 @@ impl End<'_> {
                 if is_submitted_here {
                     return format!("the same command with {flag}");
                 }
-                let command = reattach.command_to_run_with(flag);
-                command.unwrap_or_else(|| format!("the command of its submission with {flag}"))
+                let command = self.is_of_plan.then(|| reattach.command_to_run_with(flag));
+                command
+                    .flatten()
+                    .unwrap_or_else(|| format!("the command of its submission with {flag}"))
             };
             print(&format!(
                 "{}\nthe results are in {results}\n{report}",
@@ -269,7 +274,7 @@ fn too_short(
     results: &Utf8Path,
     again: impl Fn(&str) -> String,
 ) -> Option<String> {
-    let run = Run::read_jobs(results, &progress.runs).ok()?;
+    let run = Run::read_jobs(results, own_run(progress)).ok()?;
     let short = run.short_points();
     let shortest = short.iter().filter_map(|point| point.seconds());
     let shortest = shortest.reduce(f64::min)?;
@@ -284,9 +289,14 @@ fn too_short(
     ))
 }
 
-/// What shows the results of all jobs of the run.
+/// The launch itself. Its results are those that it measured, and those of earlier jobs that count by its manifest.
+fn own_run(progress: &Progress) -> &[RunId] {
+    progress.runs.get(..1).unwrap_or_default()
+}
+
+/// What shows the results of the launch.
 fn command_to_report(progress: &Progress, results: &Utf8Path) -> String {
-    let runs: Vec<_> = progress.runs.iter().map(RunId::as_str).collect();
+    let runs: Vec<_> = own_run(progress).iter().map(RunId::as_str).collect();
     format!(
         "{} report {} --job {}",
         program(),
