@@ -95,6 +95,7 @@ no point is known to keep the limits; of 1 point it cannot be told: too few requ
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s   job
 =    4        1      10  ^23.02  ^2.01   ^276.2     464.2     116.1     500.0      3.63  4711
 x    4       25     250   34.18   2.09    290.1    7142.5    1785.6    ~496.2     55.80  4711
+  do not rely on these, measured for less than 10 s: at concurrency 1 (2.8 s), 25 (4.5 s)
 
 summarization 128/512
 no point keeps the limits
@@ -146,10 +147,10 @@ fn table_of_changes() {
 chat 128/128
         concur-     re-   TTFT   ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests     ms    ms       ms                /GPU     /user        /s   job
-*    4        1      10  21.47  2.00    275.5     464.2     116.1     500.0      3.63  4712
+     4        1      10  21.47  2.00    275.5     464.2     116.1     500.0      3.63  4712
+  do not rely on these, measured for less than 10 s: at concurrency 1 (2.8 s)
 
 TTFT, ITL and latency: avg
-* highest throughput
 tokens/s: output tokens; /user: of one answer after its first token
 
 changes against the earlier run
@@ -158,6 +159,8 @@ chat 128/128
      4            1  0.0 %  0.0 %    0.0 %     0.0 %       0.0 %  4711 -> 4712
 only in the earlier run: chat 128/128, 4 GPUs, concurrency 25
 only in the earlier run: summarization 128/512, 4 GPUs, concurrency 1
+do not rely on it: of the earlier run, 1 point measured for less than 10 s
+do not rely on it: of the later run, 1 point measured for less than 10 s
 
 "]]
     );
@@ -339,7 +342,7 @@ fn a_page_tells_what_is_not_to_be_trusted_from_what_cannot_be_read() {
     assert!(trust.contains(caveat) && !trust.contains("<h2>"), "{trust}");
     assert!(
         clean.contains(&format!(
-            "<tr class=\"pale notes\"><td class=\"word\" colspan=\"11\">{caveat}</td></tr>"
+            "<tr class=\"pale notes\"><td class=\"word\" colspan=\"11\">{caveat}; too short: measured for 1.3 s</td></tr>"
         )),
         "{clean}"
     );
@@ -463,14 +466,20 @@ fn csv_says_what_a_point_is_worth() {
     assert_eq!(column(&csv, "verdict")[row], "exceeded", "{csv}");
     assert_eq!(
         column(&csv, "is_best"),
-        ["true", "false", "false", "true"],
+        ["false", "false", "false", "true"],
+        "{csv}"
+    );
+    // Without a file of requests, by their number and rate.
+    assert_eq!(
+        column(&csv, "is_too_short"),
+        ["true", "true", "true", ""],
         "{csv}"
     );
     let without_limits = stdout(&[folder, "--format", "csv", "--job", "4711"]);
     assert_eq!(column(&without_limits, "verdict"), ["", "", ""]);
     assert_eq!(
         column(&without_limits, "is_best"),
-        ["false", "true", "true"]
+        ["false", "false", "true"]
     );
 
     let against = [
@@ -1409,7 +1418,7 @@ fn a_percentile_of_too_few_requests_is_within_no_limit() {
     assert_eq!(verdicts(), ["cannot_tell", "cannot_tell"]);
     // The tool's own figure counts where it has enough requests, and above a limit.
     let table = stdout(&[folder, "--ttft", "80", "--at", "p50"]);
-    assert!(table.contains("\n*    1       16"), "{table}");
+    assert!(table.contains("\n     1       16"), "{table}");
     let table = stdout(&[folder, "--ttft", "50", "--at", "p95"]);
     assert!(
         table.contains("\n=    1        1") && table.contains("\nx    1       16"),
@@ -1856,7 +1865,7 @@ fn rates_and_spreads() {
     let (_, chat) = table.split_once("chat 128/128\n").unwrap();
     let (chat, spread) = chat.split_once("\nchat 128s20/128\n").unwrap();
     let loads = |text: &str| -> Vec<String> {
-        let rows = text.lines().filter(|line| line.contains(" 4711"));
+        let rows = text.lines().filter(|line| line.ends_with(" 4711"));
         let word = |line: &str| {
             line.trim_start_matches(['*', ' '])
                 .split_whitespace()

@@ -809,18 +809,26 @@ impl Point {
             .is_some_and(|(needed, count)| count < needed)
     }
 
-    /// For how many seconds requests ran, where each has a record; of several runs, in the
-    /// shortest.
+    /// For how many seconds requests ran: by the record of each or, where there is none, by their number and their rate.
+    /// Of several runs, in the shortest.
     ///
     /// ```
     /// let run = nim_slurm::results::Run::read("tests/data/genai-perf/0.0.8")?;
     /// let point = &run.points()[0];
-    /// assert_eq!((point.seconds(), point.is_too_short()), (None, None)); // no file of its requests
+    /// assert_eq!((point.seconds(), point.is_too_short()), (None, None)); // their number is not known
+    /// let run = nim_slurm::results::Run::read("tests/data/genai-perf/0.0.10")?;
+    /// assert_eq!(run.points()[0].seconds().map(f64::round), Some(4.0)); // 250 requests at 55.8 in a second
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn seconds(&self) -> Option<f64> {
-        let seconds = |run: &Self| Some(run.requests()?.figures()?.seconds());
+        let recorded = |run: &Self| Some(run.requests()?.figures()?.seconds());
+        let figured = |run: &Self| {
+            let rate = run.value(Metric::RequestThroughput, Statistic::Avg)?;
+            let count = run.value(Metric::RequestCount, Statistic::Avg)?;
+            Some(count / rate).filter(|seconds| seconds.is_finite() && *seconds > 0.0)
+        };
+        let seconds = |run: &Self| recorded(run).or_else(|| figured(run));
         self.runs().iter().filter_map(seconds).reduce(f64::min)
     }
 
