@@ -12,6 +12,9 @@ use crate::slurm::{Directives, OptionName, Passthrough, TimeLimit};
 use self::layers::Layers;
 use crate::script::images::ImageSource;
 
+/// What sbatch does for a script without `--export`, unless a variable says otherwise.
+const EXPORT_ALL: &str = "--export=ALL";
+
 mod checks;
 mod explain;
 mod layers;
@@ -132,7 +135,8 @@ impl Plan {
     }
 
     /// The options that must be repeated on sbatch's command line, because these
-    /// environment variables would override the script's. A variable that sbatch
+    /// environment variables would override the script's: also `--export=ALL`, which a script
+    /// without `--export` takes for granted. A variable that sbatch
     /// refuses must be [removed](Self::variables_to_remove).
     ///
     /// ```
@@ -162,9 +166,28 @@ impl Plan {
             names.any(|variable| option.is_set_by(variable))
         };
         let passed_through = own.passed_through().iter().filter(is_set);
+        let for_granted = self.overriding_export(kind, &variables);
         typed
+            .chain(for_granted.map(|_| EXPORT_ALL.to_owned()))
             .chain(passed_through.map(ToString::to_string))
             .collect()
+    }
+
+    /// The first of these variables that keeps others from a script that says nothing of them, and so takes for granted
+    /// that it gets all.
+    pub(crate) fn overriding_export(
+        &self,
+        kind: ScriptKind,
+        variables: &[(String, String)],
+    ) -> Option<String> {
+        let (own, name) = (self.directives(kind), OptionName::Export);
+        let keeps = |(variable, text): &&(String, String)| {
+            name.is_changed_by(variable) && !text.eq_ignore_ascii_case("ALL")
+        };
+        let found = variables.iter().find(keeps);
+        found
+            .filter(|_| !own.is_set(name) && !own.is_omitted(name))
+            .map(|(variable, _)| variable.clone())
     }
 
     /// The first of these variables that sbatch would follow instead of what the script

@@ -1002,7 +1002,7 @@ fn hostile_variables_are_text() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(
-        text.contains("warning  SBATCH_EXPORT is set and gives each job --export"),
+        text.contains("note     SBATCH_EXPORT is set and would override --export=ALL"),
         "{text}"
     );
     assert!(text.contains("SBATCH_WAIT is set"), "{text}");

@@ -616,6 +616,14 @@ fn an_array_is_followed_task_by_task() {
 }
 
 #[test]
+fn jobs_get_all_variables_in_the_printed_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = succeeds(folder.path(), &[], &[("SBATCH_EXPORT", "NONE")]);
+    let command = "sbatch --export=ALL ./llama3-70b-h100x4-fp8/setup.sh";
+    assert!(printed.contains(command), "{printed}");
+}
+
+#[test]
 fn empty_variables_are_taken_away_in_the_printed_commands() {
     let folder = tempfile::tempdir().unwrap();
     let printed = succeeds(folder.path(), &[], &[("SBATCH_TIMELIMIT", "")]);

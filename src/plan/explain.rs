@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use super::Plan;
+use super::{EXPORT_ALL, Plan};
 use crate::environment;
 use crate::job_options::ScriptKind;
 use crate::settings::{Origin, table};
@@ -56,7 +56,8 @@ impl fmt::Display for Explanation {
 
 impl Plan {
     /// Each option of a script in the order in which the script has them, and then
-    /// those that are left out; `variables` are those of the submission.
+    /// those that are left out; `variables` are those of the submission. One that keeps others from a script without
+    /// `--export` has a row as well.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, ScriptKind, Settings};
@@ -107,8 +108,15 @@ impl Plan {
                 .find(|(variable, _)| option.is_set_by(variable))
                 .map(|(variable, _)| variable.clone()),
         });
+        let export = self.overriding_export(kind, &variables);
+        let for_granted = export.map(|variable| Explanation {
+            option: EXPORT_ALL.to_owned(),
+            is_omitted: false,
+            origin: "sbatch's default".to_owned(),
+            overridden_by: Some(variable),
+        });
         let place = first_left_out.unwrap_or(explanations.len());
-        explanations.splice(place..place, passed_through);
+        explanations.splice(place..place, passed_through.chain(for_granted));
         explanations
     }
 

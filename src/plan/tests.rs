@@ -288,6 +288,38 @@ time_min = 60
     );
 }
 
+/// Keys and places reach the scripts, whatever the submitting shell has sbatch keep.
+#[test]
+fn a_variable_does_not_keep_others_from_a_script() {
+    let launch = ScriptKind::Launch;
+    let repeated = |settings: &str, text: &str| {
+        let plan = Plan::new(
+            Recipe::llama3_70b_h100x4_fp8(),
+            Settings::from_toml(settings).unwrap(),
+        );
+        let plan = plan.unwrap();
+        let variables = [("SBATCH_EXPORT", text)];
+        let told = plan.explain(launch, variables);
+        let told = told.iter().filter(|told| told.overridden_by.is_some());
+        let told: Vec<_> = told.map(ToString::to_string).collect();
+        (plan.options_to_repeat(launch, variables), told)
+    };
+    let row = |option: &str, origin: &str| {
+        let told = format!("{option} ({origin}); SBATCH_EXPORT would override it");
+        (vec![option.to_owned()], vec![told])
+    };
+    for text in ["NONE", "", "KEY=value"] {
+        assert_eq!(repeated("", text), row("--export=ALL", "sbatch's default"));
+    }
+    assert_eq!(
+        repeated("slurm.export = 'HOME'", "NONE"),
+        row("--export=HOME", "line 1 of the settings, [slurm]")
+    );
+    assert_eq!(repeated("", "ALL"), (vec![], vec![]));
+    // It is left to the variable.
+    assert_eq!(repeated("slurm.export = false", "NONE").0, [""; 0]);
+}
+
 /// What is refused of the built-in recipe after a change.
 fn refusal(change: impl FnOnce(&mut Recipe), settings: &str) -> String {
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();

@@ -188,6 +188,14 @@ mod tests {
             )
         );
         assert_eq!(
+            of(slurm, &[("SBATCH_EXPORT", "NONE")]),
+            note("SBATCH_EXPORT is set and would override --export=ALL")
+        );
+        assert_eq!(
+            of("slurm.export = false", &[("SBATCH_EXPORT", "NONE")])[0].0,
+            Severity::Warning
+        );
+        assert_eq!(
             of(slurm, &[("SBATCH_NODES", "4")]),
             note("SBATCH_NODES is set, and no known release of sbatch reads it")
         );

@@ -340,7 +340,7 @@ fn preflight_of_overriding_variables() {
     );
     report.assert_errors(&[]);
     report.assert_found("warning: SBATCH_NO_REQUEUE is set and gives each job --no-requeue");
-    report.assert_found("warning: SBATCH_EXPORT is set and gives each job --export");
+    report.assert_found("note: SBATCH_EXPORT is set and would override --export=ALL");
 }
 
 #[test]
