@@ -1729,6 +1729,23 @@ fn nothing_there_is_no_failure() {
     }
 }
 
+/// Files of which none can be read are there all the same.
+#[test]
+fn nothing_that_can_be_read_is_told_from_nothing() {
+    let results = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(results.path()).unwrap();
+    for number in 1..=12 {
+        let point = folder.join(format!("llama_1_{number}_chat_128_128_7"));
+        fs::create_dir(&point).unwrap();
+        fs::write(point.join("profile_export_genai_perf.csv"), "no table").unwrap();
+    }
+    let output = report(&[folder.as_str()]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = format!("note: {folder} has no results that can be read: why not, is said above\n");
+    assert!(said.ends_with(&last), "{said}");
+}
+
 #[test]
 fn bad_input_is_refused() {
     let folder = "tests/data/genai-perf";

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
-use nim_slurm::results::{Gate, Limits, Point, Run, RunId, Statistic};
+use nim_slurm::results::{Gate, Limits, Point, ReadProblem, Run, RunId, Statistic};
 use nim_slurm::{Report, ValueError, plain, shell_word};
 
 use crate::demo;
@@ -541,7 +541,13 @@ fn no_points(run: &Run, jobs: &[RunId]) -> String {
     if !ends.is_empty() {
         return format!("{folder} has no results: {}", ends.join("; "));
     }
-    if jobs.is_empty() {
+    let is_tool_s = |problem: &ReadProblem| {
+        let name = problem.file().file_name();
+        name.is_some_and(|name| name.starts_with("profile_export"))
+    };
+    if jobs.is_empty() && run.problems().iter().any(is_tool_s) {
+        format!("{folder} has no results that can be read: why not, is said above")
+    } else if jobs.is_empty() {
         // Scripts, logs and results lie side by side in a stage path.
         let beside = folder.parent().map(|parent| parent.join("results"));
         let beside = beside.filter(|beside| beside.is_dir() && beside != folder);
