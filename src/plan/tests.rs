@@ -352,7 +352,7 @@ fn numbers_of_one() {
             "launch.sh asks for 3 GPUs with {option} ([slurm.launch] of the settings), but the recipe's server uses 4: ask for 4 at least"
         );
         assert_eq!(refusal(|_| {}, &settings), told, "{too_few}");
-        let settings = Settings::from_toml(&settings.replace("3", "4")).unwrap();
+        let settings = Settings::from_toml(&settings.replace('3', "4")).unwrap();
         Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap();
     }
     let on_nodes = |recipe: &mut Recipe| {
