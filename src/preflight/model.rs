@@ -5,8 +5,7 @@ use std::fs;
 use camino::Utf8Path;
 
 use super::fix::words;
-use super::stage::in_words;
-use super::to_fetch::Stage;
+use super::to_fetch::{Stage, in_words};
 use super::{Finding, Preflight, fetched, listed, readable, safetensors};
 use crate::file;
 use crate::recipe::{ByteSize, ENGINE_LINK, INDEX, Recipe};

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ask::Answer;
 use super::fix::{command, words};
-use super::to_fetch::{Stage, ToFetch};
+use super::to_fetch::{Stage, ToFetch, in_words};
 use super::{Finding, Preflight, Severity, images, model};
 use crate::container::Mount;
 use crate::job_options::ScriptKind;
@@ -287,17 +287,6 @@ fn check_space(folder: &Utf8Path, free: u64, needed: u64, begun: Option<&Utf8Pat
     } else {
         Finding::ok(message)
     }
-}
-
-/// In GiB or, of less than one, in MiB; rounded to tenths.
-pub(super) fn in_words(bytes: u64) -> String {
-    let (shift, unit) = if bytes < 1 << 30 {
-        (20, "MiB")
-    } else {
-        (30, "GiB")
-    };
-    let tenths = (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift;
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
 /// What the settings mount into the containers.

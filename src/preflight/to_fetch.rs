@@ -40,3 +40,14 @@ impl ToFetch {
         images.chain(downloads).fold(0, u64::saturating_add)
     }
 }
+
+/// In GiB or, of less than one, in MiB; rounded to tenths.
+pub(super) fn in_words(bytes: u64) -> String {
+    let (shift, unit) = if bytes < 1 << 30 {
+        (20, "MiB")
+    } else {
+        (30, "GiB")
+    };
+    let tenths = (u128::from(bytes) * 10 + (1 << (shift - 1))) >> shift;
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
