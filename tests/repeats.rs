@@ -39,9 +39,11 @@ impl Results {
         let folder = self.path().join(name);
         let record = |number: u64| {
             let start = number * seconds * 1_000_000_000 / 250;
-            let end = start + 10_000_000;
+            // Eight are in flight.
+            let latency = 32 * seconds;
+            let end = start + latency * 1_000_000;
             format!(
-                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {end}, "benchmark_phase": "profiling", "was_cancelled": false}}, "metrics": {{"request_latency": {{"value": 10, "unit": "ms"}}}}, "error": null}}"#
+                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": {end}, "benchmark_phase": "profiling", "was_cancelled": false}}, "metrics": {{"request_latency": {{"value": {latency}, "unit": "ms"}}}}, "error": null}}"#
             )
         };
         let lines: Vec<_> = (1..=250).map(record).collect();

@@ -510,6 +510,76 @@ fn a_rate_that_the_client_did_not_reach_is_not_to_be_trusted() {
     assert_eq!(run.means().points()[0].caveat().as_deref(), Some(said));
 }
 
+/// A point of this concurrency: `clients` send `each` requests of 100 ms one after the other, with pauses in ms between them.
+fn in_flight(asked: u32, (clients, each, pause): (u32, u32, u32), words: &str) -> (TempDir, Run) {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let point = results.join(format!("m_4_{asked}_chat_128_128_7"));
+    fs::create_dir(&point).unwrap();
+    let starts = (0..clients * each).map(|number| {
+        let milliseconds = number / clients * (100 + pause) + number % clients;
+        1_000_000_000 + 1_000_000 * u64::from(milliseconds)
+    });
+    let lines: Vec<_> = starts.map(|start| aiperf(start, 10.0, 100.0, 9)).collect();
+    fs::write(point.join("profile_export.jsonl"), lines.join("\n")).unwrap();
+    let table = r#"{"output_token_throughput": {"unit": "tokens/sec", "avg": 500},
+        "time_to_first_token": {"unit": "ms", "avg": 10, "p95": 10}}"#;
+    fs::write(point.join("profile_export_aiperf.json"), table).unwrap();
+    fs::write(point.join("measurement.txt"), words).unwrap();
+    let run = Run::read(results).unwrap();
+    (folder, run)
+}
+
+/// A client that cannot keep as many in flight measures another concurrency.
+#[test]
+fn a_concurrency_that_the_client_did_not_keep_is_not_to_be_trusted() {
+    let (_folder, run) = in_flight(20, (20, 30, 40), "");
+    let point = &run.points()[0];
+    let caveat = point.caveat().unwrap();
+    let (mean, rest) = caveat.split_once(' ').unwrap();
+    assert!(
+        (mean.parse::<f64>().unwrap() / (20.0 / 1.4) - 1.0).abs() < 0.01,
+        "{caveat}"
+    );
+    assert_eq!(
+        rest,
+        "requests were in flight, 20 were asked for: the client did not keep up"
+    );
+    assert_eq!(run.groups()[0].best_throughput(), None);
+    let turns = |point: &Utf8Path| {
+        let file = point.join("profile_export.jsonl");
+        let text = fs::read_to_string(&file).unwrap();
+        let turns = text.replace(r#""was_cancelled""#, r#""turn_index":1,"was_cancelled""#);
+        fs::write(&file, turns).unwrap();
+    };
+    turns(point.path());
+    assert_eq!(Run::read(run.path()).unwrap().points()[0].caveat(), None);
+    let ramp = "own_command=--concurrency-ramp-duration\nown_command=30\n";
+    for (asked, sent, words, is_short) in [
+        (20, (20, 30, 12), "", true),
+        (20, (20, 30, 10), "", false),
+        (20, (18, 30, 0), "", false),
+        (20, (17, 30, 0), "", true),
+        (1, (1, 30, 5), "", false),
+        // Less than three waves, and less than a second.
+        (200, (20, 29, 40), "", false),
+        (20, (20, 8, 40), "", false),
+        (20, (20, 30, 40), ramp, false),
+    ] {
+        let (_folder, run) = in_flight(asked, sent, words);
+        let caveat = run.points()[0].caveat();
+        assert_eq!(
+            caveat.is_some(),
+            is_short,
+            "{asked} {sent:?} {words} {caveat:?}"
+        );
+        if words.is_empty() {
+            let said = counted_by_search(run.points()[0].path(), &[&asked.to_string(), "ttft=20"]);
+            assert_eq!(said == "not reached", is_short, "{asked} {sent:?} {said}");
+        }
+    }
+}
+
 /// What the client's search counts of a point's requests.
 fn counted_by_search(point: &Utf8Path, arguments: &[&str]) -> String {
     let output = std::process::Command::new("python3")
@@ -526,7 +596,7 @@ fn counted_by_search(point: &Utf8Path, arguments: &[&str]) -> String {
 /// The same at 100 requests a second; it has the words of the command.
 fn counted_at_a_rate(point: &Utf8Path, words: &str) -> String {
     let words: Vec<&str> = words.split(' ').collect();
-    counted_by_search(point, &[&["100", "ttft=20", "--"], &words[..]].concat())
+    counted_by_search(point, &[&["rate100", "ttft=20", "--"], &words[..]].concat())
 }
 
 /// A request without an answer was sent, too: for the report, and for the client's search.
@@ -917,7 +987,7 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
             .map(|number| exchange(start(number), &times(number).collect::<Vec<_>>(), usage))
             .collect()
     };
-    let searched = |folder: &Utf8Path| counted_by_search(folder, &["later", "itl=10"]);
+    let searched = |folder: &Utf8Path| counted_by_search(folder, &["100", "itl=10"]);
     let read = |length: f64, usage| {
         let path = folder.write("profile_export.json", genai_perf(&exchanges(usage)));
         let table = format!(

@@ -132,10 +132,10 @@ fn a_thousand_servers_have_the_right_answer() {
 /// What the client's Python counts in real files, the library counts, too: at limits between all values.
 #[test]
 fn the_client_counts_as_the_library_does() {
-    for (folder, file) in [
-        ("aiperf-1", "profile_export.jsonl"),
-        ("aiperf-16", "profile_export.jsonl"),
-        ("genai-perf-2", "profile_export.json"),
+    for (folder, file, load) in [
+        ("aiperf-1", "profile_export.jsonl", "1"),
+        ("aiperf-16", "profile_export.jsonl", "16"),
+        ("genai-perf-2", "profile_export.json", "2"),
     ] {
         let folder = format!("tests/data/requests/{folder}");
         let requests = Requests::read(format!("{folder}/{file}")).unwrap();
@@ -151,7 +151,7 @@ fn the_client_counts_as_the_library_does() {
                 .collect();
             let words = limits.iter().map(|limit| format!("{name}={limit}"));
             let output = Command::new("python3")
-                .args(["-I", "src/script/search.py", "count", &folder, "later"])
+                .args(["-I", "src/script/search.py", "count", &folder, load])
                 .args(words)
                 .output()
                 .unwrap();
@@ -173,7 +173,7 @@ fn the_client_counts_as_the_library_does() {
 /// Whether the client's program takes a point, and what it says of limits of 5 and 1 ms.
 fn counted(folder: &str) -> (bool, String) {
     let output = Command::new("python3")
-        .args(["-I", "src/script/search.py", "count", folder, "later"])
+        .args(["-I", "src/script/search.py", "count", folder, "4"])
         .args(["ttft=5", "itl=1"])
         .output()
         .unwrap();
@@ -383,10 +383,13 @@ fn in_search(search: Search, before: &str, variables: &[(&str, &str)], program: 
         std::fs::create_dir(results.join(folder)).unwrap();
         let line = |start: u64| {
             format!(
-                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": 1}}, "metrics": {{"time_to_first_token": {{"value": {milliseconds}, "unit": "ms"}}, "request_latency": {{"value": 900, "unit": "ms"}}}}}}"#
+                r#"{{"metadata": {{"request_start_ns": {start}, "request_end_ns": 1}}, "metrics": {{"time_to_first_token": {{"value": {milliseconds}, "unit": "ms"}}, "request_latency": {{"value": 990, "unit": "ms"}}}}}}"#
             )
         };
-        let lines: Vec<_> = (0..91).map(|number| line(number * 1_000_000_000)).collect();
+        // Of a rate, one a second.
+        let wave: u64 = folder.split('_').nth(1).unwrap().parse().unwrap_or(1);
+        let starts = (0..90 + wave).map(|number| number / wave * 1_000_000_000);
+        let lines: Vec<_> = starts.map(line).collect();
         std::fs::write(
             results.join(folder).join("profile_export.jsonl"),
             lines.join("\n"),
@@ -785,7 +788,7 @@ fn put_point(results: &camino::Utf8Path, name: &str, level: u32, begin: u64) {
     let lines: Vec<_> = (0..200_u64)
         .map(|number| {
             let wave = number / u64::from(level);
-            let start = 1_000_000_000 * begin + 1_000_000 * wave * (12 * u64::from(level) + 4);
+            let start = 1_000_000_000 * begin + 1_000_000 * wave * (12 * u64::from(level) + 2);
             let first = f64::from(level) * 10.0 + f64::from(u32::try_from(number).unwrap()) / 100.0;
             let latency = first + 8.0 * f64::from(level) / 4.0;
             format!(

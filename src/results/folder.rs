@@ -609,7 +609,7 @@ fn read_place(
         let requests = requests.map(|all| all.with_tokens_of(length.and_then(Statistics::avg)));
         requests.map_err(|problem| problems.push(problem)).ok()
     });
-    if let (Some(Load::RequestRate(_)), Some(requests)) = (asked.load, &requests) {
+    if let Some(requests) = &requests {
         asked.arrivals = asked.arrivals.and_told_in(&place.folder, place.replica);
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals);
     }

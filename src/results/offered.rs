@@ -1,4 +1,4 @@
-//! Whether as many requests were sent in a second as were asked for.
+//! Whether the load was the one that was asked for.
 
 use std::fmt;
 
@@ -12,12 +12,21 @@ use crate::load::{Decimal, Load};
 /// How far below the asked rate is no mistake of the client's, beside chance.
 const MARGIN: f64 = 0.05;
 
-/// How the requests of a rate come, as far as anything tells.
+/// How far below the asked number in flight is none, as a share: a client needs a moment before it sends the next.
+const MARGIN_IN_FLIGHT: f64 = 0.1;
+
+/// So many times as many requests as are in flight tell whether they are; fewer are beginning and end.
+const WAVES: usize = 3;
+
+/// In seconds: what is shorter is no load that stays.
+const SHORTEST: f64 = 1.0;
+
+/// How the requests of a load come, as far as anything tells.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Arrivals {
     gaps: Option<Gaps>,
     smoothness: Option<f64>,
-    /// Whether the rate rises until it is there.
+    /// Whether the load rises until it is there.
     has_ramp: bool,
 }
 
@@ -49,12 +58,14 @@ impl Arrivals {
             phase.map_or(&Value::Null, |phase| &phase["type"]),
         ];
         let smoothness = phase.and_then(|phase| phase["smoothness"].as_f64());
-        let has_ramp = |ramp: &Value| !ramp.is_null();
+        let is_said = |value: &Value| !value.is_null();
+        let ramps = ["request_rate_ramp_duration", "concurrency_ramp_duration"];
+        let ramps_of_phase = ["rate_ramp", "concurrency_ramp"];
         Self {
             gaps: places.iter().find_map(|place| Gaps::parse(place.as_str()?)),
             smoothness: smoothness.or_else(|| loadgen["arrival_smoothness"].as_f64()),
-            has_ramp: has_ramp(&loadgen["request_rate_ramp_duration"])
-                || phase.is_some_and(|phase| has_ramp(&phase["rate_ramp"])),
+            has_ramp: ramps.iter().any(|name| is_said(&loadgen[name]))
+                || phase.is_some_and(|it| ramps_of_phase.iter().any(|name| is_said(&it[name]))),
         }
     }
 
@@ -78,7 +89,12 @@ impl Arrivals {
                 ["--arrival-smoothness", number] => {
                     self.smoothness = number.parse().ok().or(self.smoothness);
                 }
-                ["--request-rate-ramp-duration", _] => self.has_ramp = true,
+                [
+                    "--request-rate-ramp-duration" | "--concurrency-ramp-duration",
+                    _,
+                ] => {
+                    self.has_ramp = true;
+                }
                 _ => {}
             }
         }
@@ -97,44 +113,93 @@ impl Arrivals {
     }
 }
 
-/// Fewer requests in a second than were asked for.
+/// A load below the one that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Shortfall {
-    sent: f64,
-    asked: Decimal,
+pub(super) enum Shortfall {
+    /// Fewer requests in a second.
+    Rate { sent: f64, asked: Decimal },
+    /// Fewer in flight, on average.
+    InFlight { mean: f64, asked: u32 },
 }
 
 impl Shortfall {
-    /// Of these requests, when they are further apart than chance can tell.
+    /// Of these requests.
     ///
-    /// A rate that rises is below what was asked for until it is there. Later turns wait for the answer before, so
-    /// conversations may be too few for the rate at their end. Both tell nothing of the client.
+    /// A load that rises is below what was asked for until it is there. Later turns wait for the answer before, and some for
+    /// longer, so conversations may be too few at their end. Both tell nothing of the client.
     pub(super) fn of(load: Option<Load>, requests: &Requests, arrivals: Arrivals) -> Option<Self> {
-        let asked = load?.request_rate()?;
-        let requests = requests.as_slice();
-        if arrivals.has_ramp || requests.iter().any(Request::is_later_turn) {
+        if arrivals.has_ramp || requests.as_slice().iter().any(Request::is_later_turn) {
             return None;
         }
+        match load? {
+            Load::RequestRate(asked) => Self::of_rate(asked, requests.as_slice(), arrivals),
+            Load::Concurrency(asked) => Self::of_concurrency(asked, requests),
+            Load::Schedule => None,
+        }
+    }
+
+    /// When they are further apart than chance can tell.
+    fn of_rate(asked: Decimal, requests: &[Request], arrivals: Arrivals) -> Option<Self> {
         let (first, last) = (requests.first()?.start(), requests.last()?.start());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "an hour has 42 bits of nanoseconds, and a file a million requests at most"
-        )]
-        let (seconds, count) = ((last - first) as f64 / 1e9, requests.len() as f64);
+        let (seconds, count) = (seconds(first, last), count(requests));
         let sent = (count - 1.0) / seconds;
         let lowest_share = 1.0 - MARGIN - 3.0 * arrivals.deviation(count);
         // Of one request, and of several at once, there is no rate.
-        (seconds > 0.0 && sent < asked.to_f64() * lowest_share).then_some(Self { sent, asked })
+        (seconds > 0.0 && sent < asked.to_f64() * lowest_share)
+            .then_some(Self::Rate { sent, asked })
     }
+
+    /// When fewer were in flight, from the start of the last one of the first wave to that of the last one of all. When one
+    /// without an answer ended is not known.
+    fn of_concurrency(asked: u32, requests: &Requests) -> Option<Self> {
+        let (all, wave) = (requests.as_slice(), usize::try_from(asked).ok()?);
+        if requests.failed() > 0 || all.len() < WAVES.checked_mul(wave)? {
+            return None;
+        }
+        let (from, to) = (all.get(wave.checked_sub(1)?)?.start(), all.last()?.start());
+        let length = seconds(from, to);
+        let in_there = |it: &Request| seconds(it.start().max(from), it.end().min(to));
+        let mean = all.iter().map(in_there).sum::<f64>() / length;
+        (length >= SHORTEST && mean < f64::from(asked) * (1.0 - MARGIN_IN_FLIGHT))
+            .then_some(Self::InFlight { mean, asked })
+    }
+}
+
+/// Seconds from one time to a later one; none to an earlier one.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an hour has 42 bits of nanoseconds"
+)]
+const fn seconds(from: u64, to: u64) -> f64 {
+    to.saturating_sub(from) as f64 / 1e9
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a file has a million requests at most"
+)]
+const fn count(requests: &[Request]) -> f64 {
+    requests.len() as f64
+}
+
+/// A number as a sentence has it.
+fn figure(number: f64) -> String {
+    let decimals = if number < 10.0 { 2 } else { 1 };
+    format!("{number:.decimals$}")
 }
 
 impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, asked } = self;
-        let decimals = if *sent < 10.0 { 2 } else { 1 };
-        write!(
-            f,
-            "{sent:.decimals$} requests/s were sent, {asked} were asked for: the client did not keep up"
-        )
+        match *self {
+            Self::Rate { sent, asked } => {
+                let sent = figure(sent);
+                write!(f, "{sent} requests/s were sent, {asked} were asked for")?;
+            }
+            Self::InFlight { mean, asked } => {
+                let mean = figure(mean);
+                write!(f, "{mean} requests were in flight, {asked} were asked for")?;
+            }
+        }
+        f.write_str(": the client did not keep up")
     }
 }

@@ -671,12 +671,15 @@ impl Point {
 
     /// Why the numbers do not mean what they seem to, where that is so: AIPerf writes
     /// them, and ends with 0, when its server died or when it was stopped. A client that has too few CPUs
-    /// sends fewer requests in a second than it was asked for.
+    /// sends fewer requests in a second than it was asked for, or has fewer in flight.
     ///
     /// The rate is that from the first to the last start in the tool's file of requests. It is too low where it is below what was
     /// asked for by more than 5 % and three standard deviations of what chance does to it: none at constant gaps, 1 / √n of n
-    /// requests that come at random (Poisson), 1 / √(s n) where the gaps have a gamma distribution of smoothness s. A ramp and
-    /// conversations are not judged.
+    /// requests that come at random (Poisson), 1 / √(s n) where the gaps have a gamma distribution of smoothness s.
+    ///
+    /// The number in flight is the mean from when the first wave is sent to the last start. It is too low below 90 % of the
+    /// concurrency. Points with fewer than three waves, or with less than a second of that time, are not judged. Neither are
+    /// ramps and conversations, of all loads.
     ///
     /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///

@@ -1,9 +1,8 @@
 # What a search knows, and what it probes next. The library has the same in Rust (src/ladder.rs, src/percentile.rs,
 # src/results/requests), and its tests compare the two case by case.
-#   count FOLDER later METRIC=LIMIT...    of a point's requests without the first wave, how many are over each limit, of
-#                                         how many: ttft:3/90 itl:0/90
-#   count FOLDER RATE METRIC=LIMIT... -- COMMAND...   the same of all requests of a rate, or "not reached" of the tool's
-#                                         command that did not send as many in a second
+#   count FOLDER LOAD METRIC=LIMIT... -- COMMAND...   of a point's requests, without the first wave where a number in flight is
+#                                         the load, how many are over each limit, of how many: ttft:3/90 itl:0/90; or "not
+#                                         reached" where fewer were in flight, or the tool's command sent fewer in a second
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
 import csv, json, math, os, sys
@@ -132,7 +131,16 @@ def is_short(starts, asked, command):
     deviation = 0.0 if gaps == "constant" else 1 / math.sqrt((smoothness if smoothness > 0 else 1.0) * len(starts))
     return sent < asked * (0.95 - 3 * deviation)
 
-def count(folder, which, limits, command):
+def is_below(requests, asked):
+    """Whether fewer were in flight than were asked for (src/results/offered.rs)."""
+    if None in requests or len(requests) < 3 * asked:
+        return False
+    spans = sorted((request[0], request[0] + request[2]) for request in requests)
+    start, end = spans[asked - 1][0], spans[-1][0]
+    total = sum(max(min(b, end) - max(a, start), 0) for a, b in spans)
+    return end - start >= 1e9 and total < 0.9 * asked * (end - start)
+
+def count(folder, load, limits, command):
     path = os.path.join(folder, "profile_export.jsonl")
     read = of_aiperf
     if not os.path.exists(path):
@@ -142,7 +150,8 @@ def count(folder, which, limits, command):
         requests = list(read(file))
     starts = [request[0] for request in requests]
     requests = [request if len(request) > 1 else None for request in requests]
-    if which != "later" and is_short(starts, float(which), command):
+    is_rate = load.startswith("rate")
+    if is_short(starts, float(load[4:]), command) if is_rate else is_below(requests, int(load)):
         return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)
@@ -154,7 +163,7 @@ def count(folder, which, limits, command):
                 tokens = math.floor(tokens * ratio + 0.5)
             if not 0 <= (latency if first is None else first) <= latency:
                 raise ValueError("times run backwards")
-            if start < answered and which == "later":
+            if start < answered and not is_rate:
                 continue
         for place, (metric, limit) in enumerate(limits):
             if request is None:

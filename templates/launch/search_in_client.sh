@@ -35,15 +35,15 @@ done
 declare -A known=() measured_at=() next_of=() levels_left=() is_taken=() failed_before=()
 turn=0 present=0
 
-# judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, or that its rate was not
+# judge PLACE FOLDER [MILLISECONDS]: notes how many requests of a probe are over the limits, or that its load was not
 # reached, and for how long they were in flight; none without a folder, for one that failed.
 judge() {
-  local name isl osl level attempt own words=failed requests load which=later over=''
+  local name isl osl level attempt own words=failed requests load over=''
   read -r name isl osl load requests _ _ attempt own _ <<<"${all_points[$1]}"
   level_of "$load" && level=$REPLY name="$name $isl $osl" REPLIES=()
-  [[ $load != rate* ]] || { which=${load#rate} && own_command "$own"; }
+  [[ $load != rate* ]] || own_command "$own"
   # What cannot be read cannot tell.
-  [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" "$which" "${search_limits[@]}" -- "${REPLIES[@]}") ||
+  [[ -z $2 ]] || words=$(python3 -I -c "$search_program" count "$2" "$load" "${search_limits[@]}" -- "${REPLIES[@]}") ||
     words="${search_limits[*]/%=*/:0/0}"
   [[ $words != *:* ]] || over=' over the limits'
   words_of "$level" && say "$name, $REPLY: $words$over"
