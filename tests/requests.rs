@@ -580,6 +580,39 @@ fn a_concurrency_that_the_client_did_not_keep_is_not_to_be_trusted() {
     }
 }
 
+/// A client that is later and later replays another trace.
+#[test]
+fn a_trace_that_the_client_did_not_keep_is_not_to_be_trusted() {
+    let (folder, _) = in_flight(1, (1, 101, 24), "");
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let point = results.join("m_4_schedule_replay_data_data_7");
+    fs::rename(results.join("m_4_1_chat_128_128_7"), &point).unwrap();
+    for (late, expected) in [
+        // Of the 12.4 s in which they were sent.
+        (
+            3060.0,
+            Some(
+                "requests were sent 3.06 s late on average, within 12.4 s: the client did not keep up",
+            ),
+        ),
+        (
+            320.0,
+            Some(
+                "requests were sent 0.32 s late on average, within 12.4 s: the client did not keep up",
+            ),
+        ),
+        (300.0, None),
+        (50.0, None),
+    ] {
+        let table = format!(
+            r#"{{"output_token_throughput": {{"unit": "tokens/sec", "avg": 500}}, "credit_to_start_latency": {{"unit": "ms", "avg": {late}}}}}"#
+        );
+        fs::write(point.join("profile_export_aiperf.json"), table).unwrap();
+        let run = Run::read(results).unwrap();
+        assert_eq!(run.points()[0].caveat().as_deref(), expected, "{late}");
+    }
+}
+
 /// What the client's search counts of a point's requests.
 fn counted_by_search(point: &Utf8Path, arguments: &[&str]) -> String {
     let output = std::process::Command::new("python3")

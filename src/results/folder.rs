@@ -611,7 +611,10 @@ fn read_place(
     });
     if let Some(requests) = &requests {
         asked.arrivals = asked.arrivals.and_told_in(&place.folder, place.replica);
-        content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals);
+        let late = content.others.get("credit_to_start_latency");
+        let late = late.filter(|it| it.unit == "ms");
+        let late = late.and_then(|it| it.statistics.avg());
+        content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals, late);
     }
     content.unanswered = requests.as_ref().map_or(0, Requests::failed);
     if let Some(message) = content.caveat() {

@@ -18,6 +18,10 @@ const MARGIN_IN_FLIGHT: f64 = 0.1;
 /// So many times as many requests as are in flight tell whether they are; fewer are beginning and end.
 const WAVES: usize = 3;
 
+/// How late requests of a trace may be on average, as a share of the time in which they are sent: where they are later and later,
+/// as many in a second as [`MARGIN`] allows.
+const LATENESS: f64 = MARGIN / 2.0;
+
 /// In seconds: what is shorter is no load that stays.
 const SHORTEST: f64 = 1.0;
 
@@ -120,22 +124,34 @@ pub(super) enum Shortfall {
     Rate { sent: f64, asked: Decimal },
     /// Fewer in flight, on average.
     InFlight { mean: f64, asked: u32 },
+    /// Later than a trace says, in seconds on average, within so many.
+    Late { mean: f64, within: f64 },
 }
 
 impl Shortfall {
-    /// Of these requests.
+    /// Of these requests. Of a trace, the tool says how many ms they were late on average.
     ///
     /// A load that rises is below what was asked for until it is there. Later turns wait for the answer before, and some for
     /// longer, so conversations may be too few at their end. Both tell nothing of the client.
-    pub(super) fn of(load: Option<Load>, requests: &Requests, arrivals: Arrivals) -> Option<Self> {
+    pub(super) fn of(
+        load: Option<Load>,
+        requests: &Requests,
+        arrivals: Arrivals,
+        late: Option<f64>,
+    ) -> Option<Self> {
         if arrivals.has_ramp || requests.as_slice().iter().any(Request::is_later_turn) {
             return None;
         }
         match load? {
             Load::RequestRate(asked) => Self::of_rate(asked, requests.as_slice(), arrivals),
             Load::Concurrency(asked) => Self::of_concurrency(asked, requests),
-            Load::Schedule => None,
+            Load::Schedule => Self::of_schedule(late? / 1000.0, requests.as_slice()),
         }
+    }
+
+    fn of_schedule(mean: f64, requests: &[Request]) -> Option<Self> {
+        let within = seconds(requests.first()?.start(), requests.last()?.start());
+        (within >= SHORTEST && mean > within * LATENESS).then_some(Self::Late { mean, within })
     }
 
     /// When they are further apart than chance can tell.
@@ -198,6 +214,13 @@ impl fmt::Display for Shortfall {
             Self::InFlight { mean, asked } => {
                 let mean = figure(mean);
                 write!(f, "{mean} requests were in flight, {asked} were asked for")?;
+            }
+            Self::Late { mean, within } => {
+                let (mean, within) = (figure(mean), figure(within));
+                write!(
+                    f,
+                    "requests were sent {mean} s late on average, within {within} s"
+                )?;
             }
         }
         f.write_str(": the client did not keep up")

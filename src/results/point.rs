@@ -681,6 +681,9 @@ impl Point {
     /// concurrency. Points with fewer than three waves, or with less than a second of that time, are not judged. Neither are
     /// ramps and conversations, of all loads.
     ///
+    /// Of a trace, AIPerf 0.13 says how late requests were sent: `credit_to_start_latency`. It is too late where the mean is
+    /// above 2.5 % of the time from the first to the last start. Lateness that grows evenly to 5 % of it has that mean.
+    ///
     /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///
     /// ```
