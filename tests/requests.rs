@@ -613,6 +613,78 @@ fn a_trace_that_the_client_did_not_keep_is_not_to_be_trusted() {
     }
 }
 
+/// A point of this rate at constant gaps, with the latency of each request by when it was sent, in seconds, and its number.
+fn answered(rate: f64, count: u32, latency_ms: impl Fn(f64, u32) -> f64) -> (TempDir, Run) {
+    let words = "aiperf profile --arrival-pattern constant";
+    let (folder, run) = rated(&rate.to_string(), (count, rate), words, "{}");
+    let lines: Vec<_> = (0..count)
+        .map(|number| {
+            let sent = f64::from(number) / rate;
+            let nanoseconds = std::time::Duration::from_secs_f64(sent).as_nanos();
+            let start = 1_000_000_000 + u64::try_from(nanoseconds).unwrap();
+            aiperf(start, 10.0, latency_ms(sent, number), 9)
+        })
+        .collect();
+    fs::write(
+        run.points()[0].path().join("profile_export.jsonl"),
+        lines.join("\n"),
+    )
+    .unwrap();
+    let run = Run::read(run.path()).unwrap();
+    (folder, run)
+}
+
+/// A queue that grows to the end is no load that stays, and its latencies tell how long one measured.
+#[test]
+fn a_rate_that_the_server_did_not_keep_up_with_is_not_to_be_trusted() {
+    for (rate, said) in [
+        (
+            12.0,
+            "12.0 requests/s were sent, 7.50 were answered: the server did not keep up",
+        ),
+        (
+            10.0,
+            "10.0 requests/s were sent, 7.50 were answered: the server did not keep up",
+        ),
+    ] {
+        // Each waits for those before it.
+        let (_folder, run) = answered(rate, 190, |sent, number| {
+            1000.0 * (1.0 + f64::from(number) / 7.5 - sent)
+        });
+        let point = &run.points()[0];
+        assert_eq!(point.caveat().as_deref(), Some(said));
+        let group = &run.groups()[0];
+        assert_eq!(group.best_throughput(), None);
+        assert!(group.pareto_front().is_empty());
+        assert_eq!(point.requests().unwrap().steady(), None, "{rate}");
+    }
+}
+
+/// Short points, latencies that differ, servers that become busy, and a moment in which one did nothing.
+#[test]
+fn a_rate_that_holds_is_trusted() {
+    let mixed = |number: u32| f64::from(number * 7919 % 101) / 101.0;
+    for count in [20, 60, 190, 1000] {
+        for latency in [1.0, 20.0] {
+            let latencies: [&dyn Fn(f64, u32) -> f64; 4] = [
+                &|_, _| latency,
+                &|_, number| latency * (0.1 + 1.8 * mixed(number)),
+                &|sent, _| latency * (1.0 - 0.8 * (-2.0 * sent / latency).exp()),
+                &|sent, _| latency + (5.0 - sent % 50.0).max(0.0),
+            ];
+            for (place, of) in latencies.iter().enumerate() {
+                // Requests are sent for 1.5 latencies at least.
+                let rate = (f64::from(count) / latency / 1.5).min(10.0);
+                let rate = (rate * 100.0).round() / 100.0;
+                let (_folder, run) =
+                    answered(rate, count, |sent, number| 1000.0 * of(sent, number));
+                let caveat = run.points()[0].caveat();
+                assert_eq!(caveat, None, "{count} {latency} {place}");
+            }
+        }
+    }
+}
+
 /// What the client's search counts of a point's requests.
 fn counted_by_search(point: &Utf8Path, arguments: &[&str]) -> String {
     let output = std::process::Command::new("python3")

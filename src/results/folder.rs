@@ -15,7 +15,7 @@ use super::RunId;
 use super::energy::{NoEnergy, TelemetryFile};
 use super::json;
 use super::metric::{Metric, Statistics};
-use super::offered::Shortfall;
+use super::offered::{Overload, Shortfall};
 use super::point::{Asked, Content, Point, PointName, Tool};
 use super::problem::{ReadProblem, quoted};
 use super::requests::Requests;
@@ -615,6 +615,7 @@ fn read_place(
         let late = late.filter(|it| it.unit == "ms");
         let late = late.and_then(|it| it.statistics.avg());
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals, late);
+        content.overload = Overload::of(asked.load, requests, asked.arrivals);
     }
     content.unanswered = requests.as_ref().map_or(0, Requests::failed);
     if let Some(message) = content.caveat() {

@@ -181,6 +181,79 @@ impl Shortfall {
     }
 }
 
+/// Fewer answers in a second than requests, to the end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Overload {
+    sent: f64,
+    answered: f64,
+}
+
+/// So many requests tell whether a server keeps up.
+const ENOUGH: usize = 60;
+
+impl Overload {
+    /// Of a rate, when each request waits longer than the one before it, by more than chance can tell.
+    ///
+    /// Of a server that does not keep up, latencies rise as long as requests are sent. Of one that does, they rise until it is as
+    /// busy as the rate makes it; so they must not have come to an end of it in the second half.
+    pub(super) fn of(load: Option<Load>, requests: &Requests, arrivals: Arrivals) -> Option<Self> {
+        load?.request_rate()?;
+        let all = requests.as_slice();
+        let is_judged = all.len() >= ENOUGH && requests.failed() == 0 && !arrivals.has_ramp;
+        if !is_judged || all.iter().any(Request::is_later_turn) {
+            return None;
+        }
+        let (begin, last) = (all.first()?.start(), all.last()?.start());
+        let quarters = all.chunks_exact(all.len() / 4);
+        let quarters: Vec<_> = quarters.map(|part| Quarter::of(part, begin)).collect();
+        let [first, second, third, fourth, ..] = quarters[..] else {
+            return None;
+        };
+        let (growth, apart) = (fourth.latency - first.latency, fourth.start - first.start);
+        let goes_on = fourth.latency - third.latency >= 0.5 * (second.latency - first.latency);
+        // Answers differ, too: as much as requests that come at random.
+        let deviation = arrivals.deviation(count(all)).max(1.0 / count(all).sqrt());
+        let least = apart * (MARGIN + 3.0 * deviation);
+        let chance = 3.0 * (first.variance + fourth.variance).sqrt();
+        let sent = (count(all) - 1.0) / seconds(begin, last);
+        let answered = sent / (1.0 + growth / apart);
+        (apart > 0.0 && growth > least.max(chance) && goes_on).then_some(Self { sent, answered })
+    }
+}
+
+impl fmt::Display for Overload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [sent, answered] = [self.sent, self.answered].map(figure);
+        write!(
+            f,
+            "{sent} requests/s were sent, {answered} were answered: the server did not keep up"
+        )
+    }
+}
+
+/// The means of a part of the requests, in seconds, and the variance of that of the latency.
+#[derive(Clone, Copy)]
+struct Quarter {
+    start: f64,
+    latency: f64,
+    variance: f64,
+}
+
+impl Quarter {
+    fn of(requests: &[Request], begin: u64) -> Self {
+        let count = count(requests);
+        let latency_of = |it: &Request| seconds(it.start(), it.end());
+        let latency = requests.iter().map(latency_of).sum::<f64>() / count;
+        let squares = requests.iter().map(|it| (latency_of(it) - latency).powi(2));
+        let starts = requests.iter().map(|it| seconds(begin, it.start()));
+        Self {
+            start: starts.sum::<f64>() / count,
+            latency,
+            variance: squares.sum::<f64>() / (count - 1.0) / count,
+        }
+    }
+}
+
 /// Seconds from one time to a later one; none to an earlier one.
 #[expect(
     clippy::cast_precision_loss,

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::energy::{Energy, NoEnergy};
 use super::metric::{Metric, Metrics, Statistic, Statistics};
-use super::offered::{Arrivals, Shortfall};
+use super::offered::{Arrivals, Overload, Shortfall};
 use super::requests::Requests;
 use crate::load::{Decimal, Length, Load, PointFolder};
 use crate::plain::counted;
@@ -319,6 +319,7 @@ pub(super) struct Content {
     pub(super) gpu_metrics: Vec<GpuMetric>,
     pub(super) was_cancelled: bool,
     pub(super) shortfall: Option<Shortfall>,
+    pub(super) overload: Option<Overload>,
     /// Requests without a whole answer, by the file of requests.
     pub(super) unanswered: usize,
 }
@@ -350,7 +351,8 @@ impl Content {
                 counted(self.unanswered, "request")
             ));
         }
-        self.shortfall.map(|shortfall| shortfall.to_string())
+        let shortfall = self.shortfall.map(|shortfall| shortfall.to_string());
+        shortfall.or_else(|| Some(self.overload?.to_string()))
     }
 }
 
@@ -683,6 +685,12 @@ impl Point {
     ///
     /// Of a trace, AIPerf 0.13 says how late requests were sent: `credit_to_start_latency`. It is too late where the mean is
     /// above 2.5 % of the time from the first to the last start. Lateness that grows evenly to 5 % of it has that mean.
+    ///
+    /// A server that answers fewer requests in a second than are sent does not keep up with a rate: what it does then tells of
+    /// the queue, which grows as long as one measures. That is said of 60 requests or more, where the mean latency of the last
+    /// quarter is above that of the first: by more than 5 % and three standard deviations of the time between them, and by more
+    /// than three of what single requests differ in. In the second half it must rise by half as much as in the first, at least:
+    /// elsewhere, it is the server that becomes as busy as the rate makes it.
     ///
     /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///

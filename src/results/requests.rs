@@ -384,7 +384,8 @@ impl Requests {
     /// as long as the median request takes: a client that sends the next request needs a moment.
     ///
     /// There is none where the load does not stay at its level: where the interval is shorter than a second, or than half of
-    /// the time between that rise and that fall. A request that lies partly in there counts in the mean latency with that part, and
+    /// the time between that rise and that fall; and where the rise goes on behind the first answer, for more than half of the
+    /// time in which requests are sent. A request that lies partly in there counts in the mean latency with that part, and
     /// in its percentiles where it begins in there: of those that lie wholly in there, the long ones are missing. Conversations may wait between their requests, which is a part of the load;
     /// of these, it must be nine tenths.
     #[must_use]
@@ -403,6 +404,13 @@ impl Requests {
         let longest = intervals.iter().rev().max_by_key(|(from, to)| to - from);
         let &(from, to) = longest?;
         let between = nanoseconds(intervals.first()?.0, intervals.last()?.1);
+        // The level of a load that grows to the end is the tip of a triangle.
+        let (begin, last) = (self.0.first()?.start, self.0.last()?.start);
+        let answered = self.0.iter().map(|request| request.end).min()?;
+        let rise = intervals.first()?.0;
+        if rise > answered && nanoseconds(begin, rise) > nanoseconds(begin, last) / 2.0 {
+            return None;
+        }
         let has_turns = self.0.iter().any(|request| request.is_later_turn);
         let least = if has_turns { 0.9 } else { 0.5 } * between;
         let length = nanoseconds(from, to);
