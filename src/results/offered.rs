@@ -203,7 +203,7 @@ impl Overload {
         if !is_judged || all.iter().any(Request::is_later_turn) {
             return None;
         }
-        let (begin, last) = (all.first()?.start(), all.last()?.start());
+        let (begin, end) = (all.first()?.start(), all.last()?.start());
         let quarters = all.chunks_exact(all.len() / 4);
         let quarters: Vec<_> = quarters.map(|part| Quarter::of(part, begin)).collect();
         let [first, second, third, fourth, ..] = quarters[..] else {
@@ -215,7 +215,7 @@ impl Overload {
         let deviation = arrivals.deviation(count(all)).max(1.0 / count(all).sqrt());
         let least = apart * (MARGIN + 3.0 * deviation);
         let chance = 3.0 * (first.variance + fourth.variance).sqrt();
-        let sent = (count(all) - 1.0) / seconds(begin, last);
+        let sent = (count(all) - 1.0) / seconds(begin, end);
         let answered = sent / (1.0 + growth / apart);
         (apart > 0.0 && growth > least.max(chance) && goes_on).then_some(Self { sent, answered })
     }

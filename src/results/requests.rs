@@ -405,10 +405,10 @@ impl Requests {
         let &(from, to) = longest?;
         let between = nanoseconds(intervals.first()?.0, intervals.last()?.1);
         // The level of a load that grows to the end is the tip of a triangle.
-        let (begin, last) = (self.0.first()?.start, self.0.last()?.start);
+        let (begin, end) = (self.0.first()?.start, self.0.last()?.start);
         let answered = self.0.iter().map(|request| request.end).min()?;
         let rise = intervals.first()?.0;
-        if rise > answered && nanoseconds(begin, rise) > nanoseconds(begin, last) / 2.0 {
+        if rise > answered && nanoseconds(begin, rise) > nanoseconds(begin, end) / 2.0 {
             return None;
         }
         let has_turns = self.0.iter().any(|request| request.is_later_turn);
