@@ -13,7 +13,6 @@
 {%- endmatch %}
 
 # ---- Settings ---------------------------------------------------------------
-
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if weights_are_staged %}
@@ -65,7 +64,6 @@ readonly gpus={{ gpus }}
 {%- endif %}
 
 # ---- Common ground ----------------------------------------------------------
-
 {% include "lib/base.sh" %}
 {%- if weights_are_staged %}
 
@@ -246,7 +244,6 @@ need_commands awk find flock grep od sed tail
 {%- when ModelSource::Path(_) %}
 
 # ---- Look at it ---------------------------------------------------------------
-
 # A cache of the hub has links to files beside the folder, which the container would not see.
 check_by_hand "$model"
 stop_if_missing

@@ -3,7 +3,6 @@
 # is complete is left alone, so it can be run again at any time.
 
 # ---- Settings ---------------------------------------------------------------
-
 {% include "lib/made_by.sh" %}
 {%- include "lib/site_settings.sh" %}
 {%- if let Some(folder) = site.enroot_cache %}
@@ -58,7 +57,6 @@ readonly image_logins=(
 )
 
 # ---- Common ground ----------------------------------------------------------
-
 {% include "lib/base.sh" %}
 
 {% include "lib/stage_path.sh" %}
@@ -76,7 +74,6 @@ say "$made_by, recipe $recipe"
 {%- include "lib/site.sh" %}
 
 # ---- Checks: before anything is fetched ---------------------------------------
-
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
 stop_if_missing
 {% include "lib/use_stage_path.sh" %}
@@ -196,7 +193,6 @@ done
 stop_if_missing
 
 # ---- Import -------------------------------------------------------------------
-
 # mktemp makes a folder that is the user's alone.
 private=$(mktemp -d) || fail "cannot make a temporary folder"
 readonly private

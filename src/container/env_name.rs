@@ -19,14 +19,34 @@ const NO_SECRETS: [&str; 2] = [
 
 /// True for a variable that is called like a secret, by the rule of the scripts (`templates/lib/secret_names.sh`).
 fn is_called_like_a_secret(name: &str) -> bool {
+    const PARTS: [&str; 6] = [
+        "TOKEN_",
+        "SECRET",
+        "PASSW",
+        "PASSPHRASE",
+        "CREDENTIAL",
+        "CONNECTION_STRING",
+    ];
+    const ENDS: [&str; 5] = ["TOKEN", "_PWD", "CREDS", "_PAT", "AUTH_CONFIG"];
     let name = name.to_ascii_uppercase();
-    let ends_with = |end, but| name.ends_with(end) && !name.ends_with(but);
-    ["TOKEN_", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL"]
-        .iter()
-        .any(|part| name.contains(part))
-        || ["TOKEN", "_PWD"].iter().any(|end| name.ends_with(end))
-        || ends_with("PASS", "YPASS")
-        || ends_with("KEY", "PKEY")
+    let before = |name: &'_ str, end: &str| name.strip_suffix(end).unwrap_or(name).len();
+    // Keys and JSON web tokens may be numbered: KEY2, KEY_2, JWT_V2.
+    let mut key = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if key.len() < name.len() {
+        key = &key[..before(key, "V")];
+        key = &key[..before(key, "_")];
+    }
+    let is_key = key[..before(key, "S")]
+        .strip_suffix("KEY")
+        .is_some_and(|rest| !rest.ends_with('P'));
+    let is_pass = name
+        .strip_suffix("PASS")
+        .is_some_and(|rest| !rest.ends_with('Y'));
+    is_key
+        || is_pass
+        || key.ends_with("JWT")
+        || PARTS.iter().any(|part| name.contains(part))
+        || ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a variable's value may be a secret, by its name, or has a password before its `@`.
@@ -123,6 +143,13 @@ mod tests {
             "KEY",
             "PKEY",
             "KEYS",
+            "JWT",
+            "CREDS",
+            "PAT",
+            "CONNECTION_STRING",
+            "AUTH_CONFIG",
+            "V2",
+            "12",
             "Api",
             "_",
         ];
@@ -151,7 +178,7 @@ mod tests {
             .collect();
         assert_eq!(said.lines().collect::<Vec<_>>(), own);
         assert!(
-            (200..700).contains(&own.len()),
+            (500..1_500).contains(&own.len()),
             "{} of {}",
             own.len(),
             names.len()

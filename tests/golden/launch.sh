@@ -600,7 +600,7 @@ readonly step=(srun --nodes=1 --ntasks=1 --nodelist="$SLURMD_NODENAME" --overlap
 # Servers ask themselves whether they are ready: SGLang 0.4 at 0.0.0.0.
 for name in no_proxy NO_PROXY; do export "$name=127.0.0.1,localhost,0.0.0.0${!name:+,${!name}}"; done
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
-is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CRED(ENTIAL|S$)|[^P]KEYS?(_?[0-9]+)?$|_PAT$|JWT(_V?[0-9]+)?$|CONNECTION_STRING|AUTH_CONFIG$ ]]; }
+is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CRED(ENTIAL|S$)|([^P]KEYS?|JWT)(_?V?[0-9]+)?$|_PAT$|CONNECTION_STRING|AUTH_CONFIG$ ]]; }
 # keep_secrets NAME...: takes all secrets but these from the environment, addresses with a password, and what modules load.
 keep_secrets() {
   local name

@@ -11,7 +11,6 @@
 # after any end: what is complete is left alone.
 
 # ---- Settings ---------------------------------------------------------------
-
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -46,7 +45,6 @@ readonly engine_files=(
 readonly gpus=4
 
 # ---- Common ground ----------------------------------------------------------
-
 # A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob

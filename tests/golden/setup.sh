@@ -10,7 +10,6 @@
 # is complete is left alone, so it can be run again at any time.
 
 # ---- Settings ---------------------------------------------------------------
-
 readonly made_by='nim-slurm 0.1.0'
 readonly recipe=llama3-70b-h100x4-fp8
 # Used when STAGE_PATH is not set.
@@ -44,7 +43,6 @@ readonly image_logins=(
 )
 
 # ---- Common ground ----------------------------------------------------------
-
 # A caller's options would change redirections and patterns, and print values; of a locale that is not here, bash would warn.
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
@@ -143,7 +141,6 @@ holds() {
 say "$made_by, recipe $recipe"
 
 # ---- Checks: before anything is fetched ---------------------------------------
-
 [[ -n ${SLURM_JOB_ID-} ]] || missing "a Slurm job: submit this script with sbatch"
 stop_if_missing
 # Where to look when this node cannot use the stage path; mkdir itself says why it failed.
@@ -230,7 +227,6 @@ done
 stop_if_missing
 
 # ---- Import -------------------------------------------------------------------
-
 # mktemp makes a folder that is the user's alone.
 private=$(mktemp -d) || fail "cannot make a temporary folder"
 readonly private
@@ -276,7 +272,7 @@ save_image() {
 }
 
 # is_secret NAME: true for a variable that is called like a secret. (A locale may have capital letters of its own.)
-is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CRED(ENTIAL|S$)|[^P]KEYS?(_?[0-9]+)?$|_PAT$|JWT(_V?[0-9]+)?$|CONNECTION_STRING|AUTH_CONFIG$ ]]; }
+is_secret() { local LC_ALL=C && [[ .${1^^} =~ TOKEN(_|$)|SECRET|PASS(W|PHRASE)|[^Y]PASS$|_PWD$|CRED(ENTIAL|S$)|([^P]KEYS?|JWT)(_?V?[0-9]+)?$|_PAT$|CONNECTION_STRING|AUTH_CONFIG$ ]]; }
 # Steps get no secret of the user's but those that they are given. This shell keeps them.
 while read -r name; do
   ! is_secret "$name" || export -n "${name?}"
