@@ -962,7 +962,7 @@ fn reasoning_is_a_part_of_the_answer() {
 #[test]
 fn goodput_is_of_the_requests_that_keep_all_limits() {
     let results = Folder::new();
-    let name = |file: &str| format!("m_4_1_chat_128_1_7/{file}");
+    let name = |file: &str| format!("m_4_rate10_chat_128_1_7/{file}");
     fs::create_dir(results.0.path().join(name(""))).unwrap();
     let goodput = |command: &[&str]| {
         let manifest = serde_json::json!({"job_id": "7", "client_command": command, "points": []});
@@ -1057,7 +1057,7 @@ fn tokens_that_came_at_once_have_no_time_between_them() {
             .with_limits(limits(Statistic::P50))
             .to_table();
         assert!(table.contains("\n? "), "{table}");
-        let arguments = ["later", "ttft=9000", "itl=1"];
+        let arguments = ["rate1", "ttft=9000", "itl=1"];
         let counted = counted_by_search(results, &arguments);
         assert_eq!(counted, "ttft:0/29 itl:0/0");
     };
