@@ -1059,7 +1059,7 @@ fn tokens_that_came_at_once_have_no_time_between_them() {
         assert!(table.contains("\n? "), "{table}");
         let arguments = ["rate1", "ttft=9000", "itl=1"];
         let counted = counted_by_search(results, &arguments);
-        assert_eq!(counted, "ttft:0/29 itl:0/0");
+        assert_eq!(counted, "ttft:0/30 itl:0/0");
     };
     let start = |number: u64| number * 1_000_000_000;
     let lines = (1..=30).map(|number| aiperf(start(number), 400.0, 400.0, 36) + "\n");

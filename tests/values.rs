@@ -458,7 +458,7 @@ const FILE_PARTS: &[&str] = &[
     "ClientTool",
     "Cluster",
     "ContainerTable",
-    "Content",
+    "Message",
     "Count",
     "DataFormat",
     "DataSet",
