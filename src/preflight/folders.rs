@@ -8,7 +8,7 @@ use super::{Finding, Preflight, by_scripts};
 use crate::job_options::ScriptKind;
 use crate::shell::shell_word;
 use crate::slurm::{Directives, OptionName};
-use crate::write::Outsider;
+use crate::write::may_anyone_write;
 
 pub(super) fn check(preflight: &Preflight<'_>) -> Vec<Finding> {
     let problem = |(scripts, place): (_, Place)| place.problem(preflight, &scripts);
@@ -117,16 +117,13 @@ impl Place {
     /// Job ids can be foreseen, and so names of logs.
     fn risk(&self, scripts: &super::Scripts) -> Option<Finding> {
         let (folder, _) = (&self.folder, self.file.as_ref()?);
-        let message = match Outsider::of(folder)? {
-            Outsider::Owner(user) => format!(
-                "{folder}, where Slurm writes the output of {scripts}, belongs to another user (uid {user}), who can lead it \
-                 to another file of yours"
-            ),
-            Outsider::Anyone => format!(
-                "every user may write to {folder}, where Slurm writes the output of {scripts}: they can lead it to another \
-                 file of yours"
-            ),
-        };
+        if !may_anyone_write(folder) {
+            return None;
+        }
+        let message = format!(
+            "every user may write to {folder}, where Slurm writes the output of {scripts}: they can lead it to another file \
+             of yours"
+        );
         let fix = words("submit from a folder of your own, or name one: ")
             .command("--sbatch output=/lustre/.../%x-%j.out");
         Some(Finding::warning(message, fix))
