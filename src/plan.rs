@@ -182,7 +182,8 @@ impl Plan {
     ) -> Option<String> {
         let (own, name) = (self.directives(kind), OptionName::Export);
         let keeps = |(variable, text): &&(String, String)| {
-            name.is_changed_by(variable) && !text.eq_ignore_ascii_case("ALL")
+            let has_all = || text.split(',').any(|word| word.eq_ignore_ascii_case("ALL"));
+            name.is_changed_by(variable) && !has_all()
         };
         let found = variables.iter().find(keeps);
         found

@@ -354,6 +354,23 @@ impl<'a> Report<'a> {
         plain_json(&llm_d::render(self))
     }
 
+    /// What is said of points that are [too short](Run::short_points): how many, of which jobs where others are not, and
+    /// with how many requests they would be long enough. `None` when none is.
+    ///
+    /// ```
+    /// use nim_slurm::Report;
+    /// use nim_slurm::results::Run;
+    ///
+    /// let run = Run::read("tests/data/requests/aiperf-1")?;
+    /// let said = Report::new(&run).short_points().unwrap();
+    /// assert!(said.starts_with("1 of 1 point ran for less than 10 s: do not rely on its numbers"), "{said}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn short_points(&self) -> Option<String> {
+        short_points(&self.run.means())
+    }
+
     /// One HTML page that needs nothing else: no network and no script.
     ///
     /// ```
@@ -775,6 +792,44 @@ fn cached(run: &Run) -> Option<String> {
     Some(match unchecked {
         0 => at_most,
         _ => format!("{at_most}; not checked for {}", counted(unchecked, "point")),
+    })
+}
+
+/// That points of a report are too short.
+fn short_points(run: &Run) -> Option<String> {
+    const MOST_JOBS: usize = 3;
+    let short = run.short_points();
+    let is_short = |point: &&Point| point.is_too_short() == Some(true);
+    // Those that were measured again are one.
+    let points = run.points().len() - (run.points().iter().filter(is_short).count() - short.len());
+    let jobs_of = |points: &[&Point]| -> BTreeSet<String> {
+        let jobs = points.iter().filter_map(|point| point.run());
+        jobs.map(ToString::to_string).collect()
+    };
+    let jobs = jobs_of(&short);
+    let are_some = jobs.len() < jobs_of(&run.points().iter().collect::<Vec<_>>()).len();
+    let of_jobs = if are_some && (1..=MOST_JOBS).contains(&jobs.len()) {
+        let plural = if jobs.len() == 1 { "" } else { "s" };
+        let jobs: Vec<_> = jobs.into_iter().collect();
+        format!(", of job{plural} {},", jobs.join(", "))
+    } else {
+        String::new()
+    };
+    let (its, it) = if short.len() == 1 {
+        ("its", "it")
+    } else {
+        ("their", "them")
+    };
+    let enough = run.enough_requests();
+    let enough = enough.map(|enough| format!(" ({enough})"));
+    (!short.is_empty()).then(|| {
+        format!(
+            "{} of {}{of_jobs} ran for less than 10 s: do not rely on {its} numbers, and measure {it} again with more \
+             requests{}",
+            short.len(),
+            counted(points, "point"),
+            enough.unwrap_or_default()
+        )
     })
 }
 

@@ -299,7 +299,12 @@ impl Queue {
         let mut first_refusal = None;
         for (source, program) in &self.controller {
             match ask(*source, program, job) {
-                Err(refusal @ (StatusError::Start { .. } | StatusError::Refused { .. })) => {
+                // A comment of the job's may look like lines of scontrol's own, which squeue does not print.
+                Err(
+                    refusal @ (StatusError::Start { .. }
+                    | StatusError::Refused { .. }
+                    | StatusError::Unreadable { .. }),
+                ) => {
                     first_refusal.get_or_insert(refusal);
                 }
                 outcome => return outcome,

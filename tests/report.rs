@@ -1178,10 +1178,10 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert_eq!(text.matches(">best<").count(), 0, "{text}");
     assert!(text.contains("<p>Highest throughput: "), "{text}");
     let note = "2 of 2 points ran for less than 10 s: do not rely on their numbers";
-    let again = "easure them again with more requests (--requests-per-concurrency 47)";
-    let on_page = format!("<p>{note}. M{again}.</p>");
+    let again = ", and measure them again with more requests (--requests-per-concurrency 47)";
+    let on_page = format!("<p>{note}{again}.</p>");
     assert!(text.contains(&on_page), "{text}");
-    let at_the_end = format!("note: {note}; m{again}\n");
+    let at_the_end = format!("note: {note}{again}\n");
     assert!(said.ends_with(&at_the_end), "{said}");
     copy(
         Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),
@@ -1278,7 +1278,7 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         "{page}"
     );
     // Those of which no longer one is there.
-    let note = "1 of 2 points ran for less than 10 s: do not rely on their numbers.";
+    let note = "1 of 2 points, of job 7, ran for less than 10 s: do not rely on its numbers, and measure it again";
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(

@@ -538,7 +538,7 @@ fn a_concurrency_that_the_client_did_not_keep_is_not_to_be_trusted() {
     let caveat = point.caveat().unwrap();
     let (mean, rest) = caveat.split_once(' ').unwrap();
     assert!(
-        (mean.parse::<f64>().unwrap() / (20.0 / 1.4) - 1.0).abs() < 0.01,
+        (mean.parse::<f64>().unwrap() / (20.0 / 1.4) - 1.0).abs() < 0.02,
         "{caveat}"
     );
     assert_eq!(
@@ -578,6 +578,32 @@ fn a_concurrency_that_the_client_did_not_keep_is_not_to_be_trusted() {
             assert_eq!(said == "not reached", is_short, "{asked} {sent:?} {said}");
         }
     }
+}
+
+/// GenAI-Perf gives each of its threads as many requests beforehand: where answers differ in length, some are done early.
+#[test]
+fn threads_that_are_done_early_kept_their_concurrency() {
+    let folder = Folder::new();
+    let name = |file: &str| format!("m_4_8_chat_128_128_7/{file}");
+    fs::create_dir(folder.0.path().join(name(""))).unwrap();
+    let table = r#"{"request_count": {"unit": "requests", "avg": 40}}"#;
+    folder.write(&name("profile_export_genai_perf.json"), table);
+    let of_thread = |thread: u64| {
+        let latency = (1000 + 150 * thread) * 1_000_000;
+        (0..5)
+            .map(move |number| number * latency)
+            .map(move |start| {
+                let start = 1_000_000_000 + start;
+                exchange(start, &[start + latency / 2, start + latency], None)
+            })
+    };
+    let exchanges: Vec<_> = (0..8).flat_map(of_thread).collect();
+    let file = folder.write(&name("profile_export.json"), genai_perf(&exchanges));
+    let run = Run::read(file.parent().unwrap().parent().unwrap()).unwrap();
+    assert_eq!(run.points()[0].requests().unwrap().as_slice().len(), 40);
+    assert_eq!(run.points()[0].caveat(), None);
+    let said = counted_by_search(run.points()[0].path(), &["8", "ttft=900"]);
+    assert_ne!(said, "not reached");
 }
 
 /// A client that is later and later replays another trace.
@@ -653,6 +679,9 @@ fn a_rate_that_the_server_did_not_keep_up_with_is_not_to_be_trusted() {
         });
         let point = &run.points()[0];
         assert_eq!(point.caveat().as_deref(), Some(said));
+        let load = format!("rate{rate}");
+        let words = [&load, "ttft=9000", "--", "--arrival-pattern", "constant"];
+        assert_eq!(counted_by_search(point.path(), &words), "not reached");
         let group = &run.groups()[0];
         assert_eq!(group.best_throughput(), None);
         assert!(group.pareto_front().is_empty());

@@ -51,11 +51,14 @@ fn is_called_like_a_secret(name: &str) -> bool {
 
 /// Whether a variable's value may be a secret, by its name, or has a password before its `@`.
 pub(crate) fn may_be_secret(name: &str, value: &str) -> bool {
-    const WORDS: [&str; 8] = ["", "true", "false", "yes", "no", "on", "off", "auto"];
+    const WORDS: [&str; 11] = [
+        "", "true", "false", "yes", "no", "on", "off", "auto", "none", "null", "empty",
+    ];
     // Servers have switches, counts and files with such names: SGLANG_INIT_NEW_TOKEN_RATIO, HF_TOKEN_PATH.
-    let is_number = value.len() < 12 && value.parse::<f64>().is_ok();
-    let is_harmless = is_number
+    let is_number = |word: &str| word.len() < 12 && word.trim().parse::<f64>().is_ok();
+    let is_harmless = value.split(',').all(is_number)
         || value.starts_with(['/', '{'])
+        || value.starts_with("~/")
         || WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
         || NO_SECRETS.contains(&name);
     let has_user = |rest: &str| {
@@ -196,6 +199,7 @@ mod tests {
             ("HTTPS_PROXY", "http://u:pw@host"),
             ("https_proxy", "u:pw@host:1"),
             ("MODEL_URL", "a, s3://key@host/b"),
+            ("VLLM_API_KEY", "1,S3CRET"),
         ] {
             assert!(may_be_secret(name, value), "{name}={value}");
         }
@@ -217,6 +221,9 @@ mod tests {
                 "hf://meta-llama/Llama-3.1-8B-Instruct@main",
             ),
             ("NCCL_IB_PKEY", "0x1"),
+            ("OPENAI_API_KEY", "EMPTY"),
+            ("SAMPLE_TOKEN_BUCKETS", "1, 2, 4"),
+            ("HF_TOKEN_PATH", "~/token"),
             ("TOKENIZERS_PARALLELISM", "none"),
             ("HTTPS_PROXY", "http://proxy:1"),
         ] {

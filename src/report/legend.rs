@@ -58,7 +58,16 @@ pub(super) fn of_chart(chart: &Chart) -> Vec<Row> {
     };
     if chart.series.iter().any(is_front) {
         let name = "the line joins the points that no other point beats on both axes";
-        rows.push(row(name, vec![("line", LINE.to_owned())]));
+        let is_among_pale = !why.is_empty() && has(|mark| mark.dim.is_none());
+        let but = if is_among_pale {
+            "; pale ones do not count"
+        } else {
+            ""
+        };
+        rows.push(row(
+            &format!("{name}{but}"),
+            vec![("line", LINE.to_owned())],
+        ));
     }
     if chart
         .series

@@ -11,14 +11,15 @@ use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     in_xml, job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing,
     number_or_dash, origin_of, percent, place_of, remarks, replica_of, requests_of, search,
-    server_of, several_runs, spread, steady_part, supported, title_of, too_short, weak,
+    server_of, several_runs, short_points, spread, steady_part, supported, title_of, too_short,
+    weak,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
 use crate::plain::{counted, plain};
 use crate::results::{
-    EnoughRequests, GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run,
-    Statistic, Summary, Verdict, pareto_front, way,
+    GateOutcome, Group, Limits, MeasuredAgain, Metric, Point, ReadProblem, Run, Statistic, Summary,
+    Verdict, pareto_front, way,
 };
 use crate::slurm::RunId;
 
@@ -31,10 +32,8 @@ struct Page<'a> {
     facts: Vec<(&'static str, String)>,
     /// Those that were measured again for longer are one.
     points: usize,
-    /// How many are too short, of those that were not measured again for longer.
-    short: usize,
-    /// The flag with which they are long enough.
-    enough: Option<EnoughRequests>,
+    /// That some are too short, of those that were not measured again for longer.
+    short: Option<String>,
     /// How many are too short and were measured again for longer.
     again: usize,
     /// None where use cases have others.
@@ -177,8 +176,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         folder: plain(report.run.path().as_str()).into_owned(),
         facts: head::facts(report),
         points: report.run.points().len() - (all_short - short),
-        short,
-        enough: report.run.enough_requests(),
+        short: short_points(report.run),
         again: all_short - short,
         limits: report.common().map(|limits| in_words(&limits)),
         statistic: report.statistic(),

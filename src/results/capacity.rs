@@ -405,8 +405,8 @@ impl<'a> Group<'a> {
                 let requests = point.requests();
                 let failed = requests.map_or(0, Requests::failed);
                 let judged = requests.map(|requests| judged(point, requests).into_owned());
-                let (judged, verdict) = if let Some(shortfall) = point.shortfall() {
-                    (None, ProbeVerdict::Failed(shortfall.to_string()))
+                let (judged, verdict) = if let Some(missed) = point.missed_load() {
+                    (None, ProbeVerdict::Failed(missed))
                 } else {
                     let verdict = judge(goal, judged.as_ref(), failed);
                     (judged, verdict)

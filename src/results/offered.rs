@@ -165,14 +165,17 @@ impl Shortfall {
             .then_some(Self::Rate { sent, asked })
     }
 
-    /// When fewer were in flight, from the start of the last one of the first wave to that of the last one of all. When one
-    /// without an answer ended is not known.
+    /// When fewer were in flight, from the start of the last one of the first wave to the middle of the time in which requests
+    /// are sent. In the second half GenAI-Perf, which deals them out to as many threads beforehand, has some that are done. When
+    /// one without an answer ended is not known.
     fn of_concurrency(asked: u32, requests: &Requests) -> Option<Self> {
         let (all, wave) = (requests.as_slice(), usize::try_from(asked).ok()?);
         if requests.failed() > 0 || all.len() < WAVES.checked_mul(wave)? {
             return None;
         }
-        let (from, to) = (all.get(wave.checked_sub(1)?)?.start(), all.last()?.start());
+        let from = all.get(wave.checked_sub(1)?)?.start();
+        let begin = all.first()?.start();
+        let to = begin + (all.last()?.start() - begin) / 2;
         let length = seconds(from, to);
         let in_there = |it: &Request| seconds(it.start().max(from), it.end().min(to));
         let mean = all.iter().map(in_there).sum::<f64>() / length;

@@ -351,6 +351,10 @@ impl Content {
                 counted(self.unanswered, "request")
             ));
         }
+        self.missed_load()
+    }
+
+    fn missed_load(&self) -> Option<String> {
         let shortfall = self.shortfall.map(|shortfall| shortfall.to_string());
         shortfall.or_else(|| Some(self.overload?.to_string()))
     }
@@ -718,9 +722,9 @@ impl Point {
         self.runs().iter().find_map(|run| run.content.caveat())
     }
 
-    /// The rate that was sent, where it is below the one that was asked for.
-    pub(super) fn shortfall(&self) -> Option<Shortfall> {
-        self.runs().iter().find_map(|run| run.content.shortfall)
+    /// Why the load was not the one that was asked for, or more than the server keeps up with.
+    pub(super) fn missed_load(&self) -> Option<String> {
+        self.runs().iter().find_map(|run| run.content.missed_load())
     }
 
     /// Each request, where the tool's file of them is there and can be read.

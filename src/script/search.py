@@ -119,24 +119,51 @@ def tokens_of_a_piece(folder, pieces):
         return 1.0
     return ratio if 0.0 < ratio < math.inf and abs(ratio - 1.0) > 0.05 else 1.0
 
+def told(command, *names):
+    """What the tool was told by the first of these options that it was given."""
+    said = dict(zip(command, command[1:]))
+    return next((said[name] for name in names if name in said), None)
+
+def has_ramp(command):
+    return told(command, "--request-rate-ramp-duration") is not None
+
+def deviation_of(requests, command):
+    """Of the rate of so many requests, as a share of it."""
+    gaps = told(command, "--arrival-pattern", "--request-rate-mode", "--request-distribution")
+    smoothness = float(told(command, "--arrival-smoothness") or 1) if gaps == "gamma" else 1.0
+    return 0.0 if gaps == "constant" else 1 / math.sqrt((smoothness if smoothness > 0 else 1.0) * requests)
+
 def is_short(starts, asked, command):
     """Whether fewer requests were sent in a second than were asked for, by more than chance can tell (src/results/offered.rs)."""
-    said = dict(zip(command, command[1:]))
-    if "--request-rate-ramp-duration" in said or max(starts, default=0) == min(starts, default=0):
+    if has_ramp(command) or max(starts, default=0) == min(starts, default=0):
         return False
     sent = (len(starts) - 1) / ((max(starts) - min(starts)) / 1e9)
-    names = "--arrival-pattern", "--request-rate-mode", "--request-distribution"
-    gaps = next((said[name] for name in names if name in said), "poisson")
-    smoothness = float(said.get("--arrival-smoothness", 1)) if gaps == "gamma" else 1.0
-    deviation = 0.0 if gaps == "constant" else 1 / math.sqrt((smoothness if smoothness > 0 else 1.0) * len(starts))
-    return sent < asked * (0.95 - 3 * deviation)
+    return sent < asked * (0.95 - 3 * deviation_of(len(starts), command))
+
+def is_overloaded(requests, command):
+    """Whether each request of a rate waits longer than the one before it, to the end (src/results/offered.rs)."""
+    if None in requests or len(requests) < 60 or has_ramp(command):
+        return False
+    spans = sorted((request[0], request[2] / 1e9) for request in requests)
+    size, begin = len(spans) // 4, spans[0][0]
+    starts, latencies, variances = [], [], []
+    for quarter in (spans[place * size:][:size] for place in range(4)):
+        mean = sum(latency for _, latency in quarter) / size
+        starts.append(sum((start - begin) / 1e9 for start, _ in quarter) / size)
+        latencies.append(mean)
+        variances.append(sum((latency - mean) ** 2 for _, latency in quarter) / (size - 1) / size)
+    growth, apart = latencies[3] - latencies[0], starts[3] - starts[0]
+    goes_on = latencies[3] - latencies[2] >= 0.5 * (latencies[1] - latencies[0])
+    deviation = max(deviation_of(len(spans), command), 1 / math.sqrt(len(spans)))
+    least = max(apart * (0.05 + 3 * deviation), 3 * math.sqrt(variances[0] + variances[3]))
+    return apart > 0 and growth > least and goes_on
 
 def is_below(requests, asked):
-    """Whether fewer were in flight than were asked for (src/results/offered.rs)."""
+    """Whether fewer were in flight than were asked for, in the first half (src/results/offered.rs)."""
     if None in requests or len(requests) < 3 * asked:
         return False
     spans = sorted((request[0], request[0] + request[2]) for request in requests)
-    start, end = spans[asked - 1][0], spans[-1][0]
+    start, end = spans[asked - 1][0], (spans[0][0] + spans[-1][0]) / 2
     total = sum(max(min(b, end) - max(a, start), 0) for a, b in spans)
     return end - start >= 1e9 and total < 0.9 * asked * (end - start)
 
@@ -151,7 +178,8 @@ def count(folder, load, limits, command):
     starts = [request[0] for request in requests]
     requests = [request if len(request) > 1 else None for request in requests]
     is_rate = load.startswith("rate")
-    if is_short(starts, float(load[4:]), command) if is_rate else is_below(requests, int(load)):
+    is_missed = is_short(starts, float(load[4:]), command) or is_overloaded(requests, command) if is_rate else is_below(requests, int(load))
+    if is_missed:
         return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)

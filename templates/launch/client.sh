@@ -148,7 +148,7 @@ check_result() {
   read -r answered cut thoughts < <(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
     sub(/.*"response_outputs":/, "") {
       texts += /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
-      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *[^ n]|object\\": *\\"error\\")/
+      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *([{]|\\"[^\\])|object\\": *\\"error\\")/
     }
     END { print texts + 0, cut + 0, thoughts + 0 }')
   # Of AIPerf: those with the usage that a server tells at the end, and those without.

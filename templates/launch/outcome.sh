@@ -12,7 +12,7 @@ case $cause in
 esac
 # When Slurm ends the job, its steps may end a moment before its word comes here, and when it preempts the job, long before.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ $cause == finished || -n $stopped_by ]] || ! is_preempted "$slurm_id" || preempted=preemption
+[[ $cause == finished || $stopped_by == TERM ]] || ! is_preempted "$slurm_id" || preempted=preemption stopped_by=''
 [[ -z $stopped_by$preempted ]] || { say "stopping: ${preempted:-signal $stopped_by}" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.

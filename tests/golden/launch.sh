@@ -829,7 +829,7 @@ check_result() {
   read -r answered cut thoughts < <(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
     sub(/.*"response_outputs":/, "") {
       texts += /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
-      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *[^ n]|object\\": *\\"error\\")/
+      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *([{]|\\"[^\\])|object\\": *\\"error\\")/
     }
     END { print texts + 0, cut + 0, thoughts + 0 }')
   # Of AIPerf: those with the usage that a server tells at the end, and those without.
@@ -1379,7 +1379,7 @@ case $cause in
 esac
 # When Slurm ends the job, its steps may end a moment before its word comes here, and when it preempts the job, long before.
 [[ $cause == finished || -n $stopped_by ]] || sleep 0.5
-[[ $cause == finished || -n $stopped_by ]] || ! is_preempted "$slurm_id" || preempted=preemption
+[[ $cause == finished || $stopped_by == TERM ]] || ! is_preempted "$slurm_id" || preempted=preemption stopped_by=''
 [[ -z $stopped_by$preempted ]] || { say "stopping: ${preempted:-signal $stopped_by}" && signal_steps client; cause=signal; }
 how_it_ended() { (($1 > 128 && $1 < 193)) && echo "was killed by signal $(($1 - 128))" || echo "exited with status $1"; }
 # explain CAUSE: sets $cause, and what goes with it: $code, $reason and $to_do.

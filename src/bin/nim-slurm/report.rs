@@ -272,7 +272,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match arguments.out.as_deref().or(sample_page) {
         Some(path) => {
             write(path, &text)?;
-            note_short_points(&run);
+            // Who writes a page sees no table.
+            if let Some(said) = Report::new(&run).short_points() {
+                note(&said);
+            }
         }
         None => print(&text)?,
     }
@@ -575,25 +578,6 @@ fn jobs_without_results(run: &Run, jobs: &[RunId]) -> Vec<RunId> {
         !known.iter().any(is_of)
     };
     jobs.iter().filter(is_unknown).cloned().collect()
-}
-
-/// Who writes a page sees no table.
-fn note_short_points(run: &Run) {
-    let run = run.means();
-    let short = run.short_points().len();
-    let is_short = |point: &&Point| point.is_too_short() == Some(true);
-    // Those that were measured again are one.
-    let points = run.points().len() - (run.points().iter().filter(is_short).count() - short);
-    if short > 0 {
-        let enough = run.enough_requests();
-        let enough = enough
-            .map(|enough| format!(" ({enough})"))
-            .unwrap_or_default();
-        note(&format!(
-            "{short} of {points} points ran for less than 10 s: do not rely on their numbers; measure them again with \
-             more requests{enough}"
-        ));
-    }
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<(), Failure> {

@@ -524,7 +524,8 @@ struct Event<'a> {
     #[serde(default)]
     output_ids: Count,
     usage: Option<Usage>,
-    error: Option<IgnoredAny>,
+    #[serde(default)]
+    error: serde_json::Value,
     #[serde(borrow)]
     object: Option<Cow<'a, str>>,
 }
@@ -634,7 +635,11 @@ impl Piece {
         self.tokens = tokens.or(self.tokens);
         let thoughts = u32::from(event.choices.iter().any(Choice::has_reasoning));
         self.thoughts = self.thoughts.saturating_add(thoughts);
-        self.is_error |= event.error.is_some() || event.object.as_deref() == Some("error");
+        // Some servers say in each event that there is none, by null or nothing.
+        let is_said = |error: &serde_json::Value| {
+            error.is_object() || error.as_str().is_some_and(|it| !it.is_empty())
+        };
+        self.is_error |= is_said(&event.error) || event.object.as_deref() == Some("error");
     }
 }
 
