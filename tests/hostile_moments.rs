@@ -1010,6 +1010,58 @@ fn the_name_of_a_manifest_is_no_way_into_a_log() {
     assert!(said.starts_with(expected), "{said}");
 }
 
+/// In a grace period, the steps end first, or the script has the signal of the time limit first
+/// (`preempt_send_user_signal`). A point that is the last one comes before all of it.
+#[test]
+fn a_preemption_is_told_whatever_came_first() {
+    let launch = script(ScriptKind::Launch);
+    let folder = tempfile::tempdir().unwrap();
+    let own = lines(
+        &launch,
+        "[[ $cause == finished || -n $stopped_by ]] || sleep",
+        "[[ -z $stopped_by$preempted ]]",
+    );
+    for (before, is_preempted, after) in [
+        (
+            "server_ended",
+            "true",
+            "stopping: preemption\nsignal  preemption",
+        ),
+        (
+            "client_stopped",
+            "true",
+            "stopping: preemption\nsignal  preemption",
+        ),
+        (
+            "client_silent USR1",
+            "true",
+            "stopping: preemption\nsignal  preemption",
+        ),
+        (
+            "client_silent USR1",
+            "false",
+            "stopping: signal USR1\nsignal USR1 ",
+        ),
+        // The grace period is over, or there is none.
+        (
+            "client_silent TERM",
+            "true",
+            "stopping: signal TERM\nsignal TERM ",
+        ),
+        ("server_ended", "false", "server_ended  "),
+        ("finished", "true", "finished  "),
+    ] {
+        let program = format!(
+            "say() {{ echo \"$*\"; }}; signal_steps() {{ :; }}; sleep() {{ :; }}; is_preempted() {{ {is_preempted}; }}
+            read -r cause stopped_by <<<'{before}'
+            slurm_id=7 preempted=''
+            {own}
+            echo \"$cause $stopped_by $preempted\""
+        );
+        assert_eq!(bash(&folder, &program), format!("{after}\n"), "{before}");
+    }
+}
+
 /// An epilog may take minutes, in which the job is in the queue and its script is not.
 #[test]
 fn a_job_at_its_epilog_may_be_resumed() {
