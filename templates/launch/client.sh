@@ -145,7 +145,7 @@ check_result() {
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
   # Of GenAI-Perf: answers with a text, with an error, and with reasoning. In a text of theirs, quotes are escaped twice.
-  read -r answered cut thoughts < <(cat -- "$folder/profile_export.json" 2>/dev/null | awk 'BEGIN { RS = "\"timestamp\":" }
+  read -r answered cut thoughts < <({ cat -- "$folder/profile_export.json" 2>/dev/null || true; } | awk 'BEGIN { RS = "\"timestamp\":" }
     sub(/.*"response_outputs":/, "") {
       texts += /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
       cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *([{]|\\"[^\\])|object\\": *\\"error\\")/

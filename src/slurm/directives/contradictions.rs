@@ -214,6 +214,13 @@ impl Values<'_> {
             let reason = "more nodes are named than asked for";
             conflicts.push(conflict(OptionName::Nodelist, OptionName::Nodes, reason));
         }
+        if let (Some(segment), Some((option, nodes))) = (self.segment(), self.least_nodes())
+            && nodes > segment.get().into()
+            && !nodes.is_multiple_of(segment.get().into())
+        {
+            let reason = "the nodes fill no whole number of segments";
+            conflicts.push(conflict(OptionName::Segment, option, reason));
+        }
         if let (Some(named), Some(excluded)) = (self.nodelist(), self.exclude()) {
             let mut excluded: Vec<_> = excluded.hosts().take(MOST_HOSTS).collect();
             excluded.sort_unstable();

@@ -494,6 +494,8 @@ mod tests {
             Nodelist,
             Exclude,
         );
+        exclude("segment = 5\nnodes = 41", Segment, Nodes);
+        exclude("segment = 2\nnodelist = 'node[1-3]'", Segment, Nodelist);
         exclude("licenses = 'a|b'\nresources = 'c'", Licenses, Resources);
         let arbitrary = "distribution = 'arbitrary'\nnodelist = 'n1,n1,n2'";
         exclude(&format!("{arbitrary}\nnodes = 2"), Nodes, Distribution);
@@ -642,6 +644,8 @@ mod tests {
             "distribution = 'plane=4'\nnodes = 1",
             "distribution = 'arbitrary'\nnodelist = 'n1,n1,n2'\nntasks = 3",
             "nodelist = 'node[1-2]'\nexclude = 'node[3-9]'",
+            "segment = 5\nnodes = 40",
+            "segment = 5\nnodes = 3",
         ] {
             assert_eq!(directives(toml).conflicts(), [], "{toml}");
         }
