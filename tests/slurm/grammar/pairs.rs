@@ -101,6 +101,8 @@ const JOBS: &[&str] = &[
     "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'",
     "gpus = 4\ngpus_per_task = 1\nnodelist = 'node[1-2]'\nntasks_per_node = 2",
     "gpus = 4\ngpus_per_task = 1\ncpus_per_gpu = 2",
+    "segment = 2\nnodes = 3",
+    "segment = 2\nnodes = 4",
     "nodes = 2\nntasks = 1",
     "nodes = '2-4'\nntasks = 1",
     "nodes = '1-4'\nntasks = 1",
