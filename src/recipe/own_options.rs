@@ -359,8 +359,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("reset-kv-cache*", CACHE),
     ("config cli-config override-config file files", WHOLE),
     ("help version install-completion", "the tool would say something and end"),
-    ("api-key", SECRET),
+    (API_KEY, SECRET),
 ];
+
+const API_KEY: &str = "api-key";
 
 const SECRET: &str =
     "a secret would stand in scripts and manifests, and the job's own server is asked without one";
@@ -398,13 +400,11 @@ fn check_name(option: &str) -> Result<(), Fault> {
         Some(start) => bare.starts_with(start),
         None => own == bare,
     };
+    if is_it(API_KEY) {
+        return Err(secret());
+    }
     if let Some((_, why)) = all().find(|(own, _)| is_it(own)) {
-        let fault = format!("{why}; leave it out here");
-        return Err(if why == SECRET {
-            secret()
-        } else {
-            Fault::rule(fault)
-        });
+        return Err(Fault::rule(format!("{why}; leave it out here")));
     }
     // argparse takes the beginning of a name for the name.
     let short = |own: &str| own.len() > bare.len() && own.starts_with(bare);

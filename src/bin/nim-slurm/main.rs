@@ -89,11 +89,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Shows what clap found, and ends the program. It would show a value that is a secret. It knows no flags of sbatch, and
-/// would tell of another one.
+/// Shows what clap found, and ends the program. It knows no flags of sbatch, and would tell of another one; and it would show
+/// the value of an `export` that is refused, which may be a secret.
 fn exit(mut error: clap::Error) -> ! {
-    let reason = std::error::Error::source(&error).map(ToString::to_string);
-    if reason.is_some_and(|reason| reason.contains("(not shown, ")) {
+    let value = error.get(ContextKind::InvalidValue);
+    if matches!(value, Some(ContextValue::String(value)) if value.contains("export")) {
         let hidden = ContextValue::String("...".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }
