@@ -196,8 +196,15 @@ impl<'a> Preflight<'a> {
             },
         ];
         let mut findings = Vec::from_iter(slurm_is_away);
-        findings.extend(in_parallel(&sections, |section| section()).concat());
-        findings.extend(stage.findings);
+        let others = in_parallel(&sections, |section| section()).concat();
+        // Without a folder, all counts as missing that would be there.
+        if stage.folder.is_none() {
+            findings.extend(stage.findings);
+            findings.extend(others);
+        } else {
+            findings.extend(others);
+            findings.extend(stage.findings);
+        }
         findings
     }
 

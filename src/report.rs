@@ -23,9 +23,9 @@ use crate::load::{Length, Load};
 use crate::percentile::Percentile;
 use crate::plain::{counted, listed, plain, plain_json, plain_lines};
 use crate::results::{
-    Change, Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest, Metric,
-    Point, Run, RunId, RunImage, Statistic, Statistics, Summary, Superseded, Tokens, Verdict,
-    use_case_in_words,
+    Change, Comparison, Difference, Gate, GateOutcome, Gated, Group, Limits, Manifest,
+    MeasuredAgain, Metric, Point, Run, RunId, RunImage, Statistic, Statistics, Summary, Superseded,
+    Tokens, Verdict, use_case_in_words,
 };
 use crate::write::{Mode, WriteError, WrittenFile, write_with_backup};
 
@@ -706,9 +706,9 @@ fn origin_of(report: &Report<'_>, point: &Point) -> String {
 }
 
 /// What `^` stands for, where it is used.
-fn weak(report: &Report<'_>) -> Option<String> {
+fn weak(report: &Report<'_>, rows: &[&Point]) -> Option<String> {
     let mut needed: Vec<String> = Vec::new();
-    for point in report.run.points() {
+    for point in rows {
         let statistic = report.statistic_of(point);
         let Some(percentile) = statistic.percentile().filter(|_| point.is_weak(statistic)) else {
             continue;
@@ -724,13 +724,12 @@ fn weak(report: &Report<'_>) -> Option<String> {
 }
 
 /// What the points with the fewest and with the most requests can say, where a percentile is shown.
-fn supported(report: &Report<'_>) -> Option<String> {
-    let points = report.run.points();
-    let is_mean = |point: &Point| report.statistic_of(point) == Statistic::Avg;
-    if points.iter().all(is_mean) {
+fn supported(report: &Report<'_>, rows: &[&Point]) -> Option<String> {
+    let is_mean = |point: &&Point| report.statistic_of(point) == Statistic::Avg;
+    if rows.iter().all(is_mean) {
         return None;
     }
-    let counts = || points.iter().filter_map(Point::request_count);
+    let counts = || rows.iter().filter_map(|point| point.request_count());
     let (fewest, most) = (counts().min()?, counts().max()?);
     let highest = |count| {
         Percentile::highest(count).map_or("no percentile".to_owned(), |highest| {
@@ -847,9 +846,8 @@ fn too_short(point: &Point) -> Option<String> {
 }
 
 /// What `steady` stands for, where it is used.
-fn steady_part(report: &Report<'_>) -> Option<&'static str> {
-    let mut points = report.run.points().iter();
-    points.any(|point| unsteady(point).is_some()).then_some(
+fn steady_part(rows: &[&Point]) -> Option<&'static str> {
+    rows.iter().any(|point| unsteady(point).is_some()).then_some(
         "steady: the means without the load's rise and fall, where one is more than 5 % off the row above",
     )
 }
@@ -939,10 +937,16 @@ fn spread(report: &Report<'_>, point: &Point) -> Option<(usize, f64, bool)> {
     (runs > 1).then(|| (runs, spreads.fold(0.0, f64::max), is_unstable))
 }
 
+/// The points that have a row.
+fn points_with_rows<'a>(report: &Report<'a>) -> Vec<&'a Point> {
+    let groups = report.run.groups();
+    let kept = groups.iter().map(|group| without_replaced(report, group).0);
+    kept.flat_map(|group| group.points().to_vec()).collect()
+}
+
 /// What the rows of several runs stand for, where there are some.
-fn several_runs(report: &Report<'_>) -> Option<&'static str> {
-    let mut points = report.run.points().iter();
-    points.any(|point| point.runs().len() > 1).then_some(
+fn several_runs(rows: &[&Point]) -> Option<&'static str> {
+    rows.iter().any(|point| point.runs().len() > 1).then_some(
         "several runs: means, the interval of each with a confidence of 0.95 (Student's t), and the spread (standard \
          deviation over mean), which is unstable above 5 %",
     )
@@ -1261,6 +1265,47 @@ fn job_of(point: &Point) -> String {
         0 | 1 => point.run().map(RunId::to_string).unwrap_or_default(),
         several => format!("{several} jobs"),
     }
+}
+
+/// Words, and behind them the loads of those of the points of which there is something to say; nothing where there are none.
+fn points_in_words<'a>(
+    words: &str,
+    points: impl Iterator<Item = &'a Point>,
+    what: impl Fn(&Point) -> Option<String>,
+) -> Vec<String> {
+    let said: Vec<_> = points
+        .filter_map(|point| Some((point, what(point)?)))
+        .collect();
+    let is_concurrency = |(point, _): &(&Point, _)| point.concurrency().is_some();
+    let are_alike = said.iter().all(is_concurrency);
+    let mut parts: Vec<_> = said
+        .iter()
+        .map(|(point, what)| match point.load() {
+            Some(Load::Schedule) => format!("{} ({what})", load_of(point)),
+            _ if are_alike => format!("{} ({what})", load_of(point)),
+            _ => format!("{} ({what})", load_in_words(point)),
+        })
+        .collect();
+    if let Some(first) = parts.first_mut() {
+        let load = if are_alike { "concurrency " } else { "" };
+        *first = format!("{words} {load}{first}");
+    }
+    parts
+}
+
+/// A use case's points, but for those that were too short and of which a longer run took the place; and words for those.
+fn without_replaced<'a>(report: &Report<'_>, group: &Group<'a>) -> (Group<'a>, Vec<String>) {
+    let again = MeasuredAgain::of(report.run, group);
+    let words = "left out, as a longer run took their place: at";
+    let left_out = points_in_words(words, group.iter(), |point| {
+        let (job, now) = (job_in_words(point), job_in_words(again.by(point)?));
+        Some(if job == now {
+            format!("{job}, with more requests")
+        } else {
+            format!("{job}, now {now}")
+        })
+    });
+    (group.without(|point| again.by(point).is_some()), left_out)
 }
 
 /// The same as words of a sentence: `job 4711`, or `2 jobs`.

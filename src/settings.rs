@@ -96,6 +96,8 @@ pub struct Settings {
     file: JobOptions,
     /// How messages call the file.
     file_name: Option<String>,
+    /// Where `program` comes from, for messages.
+    option_source: Option<String>,
     lines: Lines,
     mpi: Option<Mpi>,
     runtime: Runtime,
@@ -202,6 +204,7 @@ impl Settings {
             stage_path: file.stage_path,
             file: file.slurm,
             file_name: path.map(ToString::to_string),
+            option_source: None,
             lines: Lines::of(text),
             mpi: file.srun.mpi,
             runtime: file.container.runtime,
@@ -277,6 +280,26 @@ impl Settings {
     #[must_use]
     pub fn with_slurm(mut self, directives: Directives) -> Self {
         self.program.all = directives.with_fallback(&self.program.all);
+        self
+    }
+
+    /// Says where the options of [`with_slurm`](Self::with_slurm) and [`with_script_slurm`](Self::with_script_slurm) come
+    /// from, for messages and [`Plan::explain`](crate::Plan::explain): `Rust code` without it.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    /// use nim_slurm::{Plan, Recipe, Settings};
+    ///
+    /// let settings = Settings::new()
+    ///     .with_slurm(Directives::new().gres("gpu:2".parse()?))
+    ///     .with_option_source("command line");
+    /// let error = Plan::new(Recipe::llama3_70b_h100x4_fp8(), settings).unwrap_err();
+    /// assert!(error.to_string().contains("2 GPUs with --gres (command line), but the recipe's server uses 4"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_option_source(mut self, source: impl Into<String>) -> Self {
+        self.option_source = Some(source.into());
         self
     }
 
@@ -640,9 +663,10 @@ impl Settings {
     /// The layers for one script, the uppermost first.
     pub(crate) fn layers(&self, kind: ScriptKind) -> [(Origin<'_>, &Directives); 5] {
         let file = self.file_name.as_deref();
+        let program = Origin::Program(self.option_source.as_deref().unwrap_or("Rust code"));
         [
-            (Origin::Program, self.program.script(kind)),
-            (Origin::Program, &self.program.all),
+            (program, self.program.script(kind)),
+            (program, &self.program.all),
             (Origin::Environment, &self.environment),
             (
                 Origin::File {
@@ -667,7 +691,7 @@ pub(crate) fn table(script: Option<ScriptKind>) -> String {
 /// Where an option of a script was given.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Origin<'a> {
-    Program,
+    Program(&'a str),
     Environment,
     File {
         file: Option<&'a str>,
@@ -685,7 +709,7 @@ impl Origin<'_> {
     /// For a message: where `name` was given.
     pub(crate) fn describe(self, name: OptionName) -> String {
         match self {
-            Self::Program => "command line or Rust code".to_owned(),
+            Self::Program(source) => source.to_owned(),
             Self::Environment => name.environment().unwrap_or("environment").to_owned(),
             Self::File { file, script } => {
                 format!("{} of {}", table(script), file.unwrap_or("the settings"))

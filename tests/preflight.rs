@@ -927,7 +927,7 @@ fn an_mpi_plugin_that_this_machine_cannot_load() {
     assert_found(
         &findings,
         "warning: srun lists the MPI plugin pmix, but cannot load it on this machine: srun: error: Invalid MPI type pmix; ask a \
-         node; no error means that it can: srun srun --overlap --mem=0 --mpi=pmix true; if it cannot, add --mpi none (in",
+         node; no error means that it can: srun bash -c 'srun --overlap --mem=0 --mpi=pmix true'; if it cannot, add --mpi none (in",
     );
 }
 

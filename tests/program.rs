@@ -202,7 +202,7 @@ fn each_option_s_origin_is_explained() {
     );
     let (_, launch) = text.split_once("launch.sh:\n").unwrap();
     for line in [
-        "  --account=proj (command line or Rust code)",
+        "  --account=proj (command line)",
         "  --qos=night (SBATCH_QOS)",
         "  --partition=batch (line 2 of site.toml, [slurm])",
         "  --gres=gpu:8 (line 6 of site.toml, [slurm.launch])",
@@ -292,7 +292,7 @@ fn bad_input_is_named() {
         2,
     );
     assert!(
-        error.contains("--mem (command line or Rust code) and --mem-per-cpu (SBATCH_MEM_PER_CPU)"),
+        error.contains("--mem (command line) and --mem-per-cpu (SBATCH_MEM_PER_CPU)"),
         "{error}"
     );
     let error = fails(folder.path(), &[], &[("SBATCH_TIMELIMIT", "1h")], 2);
@@ -940,10 +940,7 @@ fn explanations_for_a_program() {
             .find(is_it)
             .unwrap_or_else(|| panic!("{text}"))
     };
-    assert_eq!(
-        find("launch", "--gres=gpu:8")["origin"],
-        "command line or Rust code"
-    );
+    assert_eq!(find("launch", "--gres=gpu:8")["origin"], "command line");
     assert_eq!(find("setup", "--gres")["is_omitted"], true);
     assert_eq!(find("setup", "--qos=night")["origin"], "SBATCH_QOS");
 }
@@ -1185,13 +1182,22 @@ fn what_the_jobs_ask_for_is_noted() {
         gpus("own.toml", "--gres=gpu:h100:8"),
         "note: launch.sh asks for 8 GPUs, the server uses 4, and the rest is idle: \
          --sbatch launch.gres=gpu:h100:4 is enough\n\
-         note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:h100:8 (command line or Rust code): ask for \
+         note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:h100:8 (command line): ask for \
          launch.sh alone in place of that, with --sbatch launch.gres=gpu:h100:4, or with gres in [slurm.launch] of the settings\n"
+    );
+    // Of several nodes each, though no other job can have the rest.
+    assert_eq!(
+        gpus(
+            "deepseek-r1-h100x16-nim",
+            "--sbatch=launch.gres=gpu:h100:16"
+        ),
+        "note: launch.sh asks for 16 GPUs of each node, the server uses 8, and the rest is idle: \
+         --sbatch launch.gres=gpu:h100:8 is enough\n"
     );
     // Downloads use none.
     assert_eq!(
         gpus("whole.toml", "--gres=gpu:4"),
-        "note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:4 (command line or Rust code): ask for \
+        "note: setup.sh and prepare_models.sh ask for GPUs, too, with --gres=gpu:4 (command line): ask for \
          launch.sh alone in place of that, with --sbatch launch.gres=gpu:4, or with gres in [slurm.launch] of the settings\n"
     );
     // What is typed in place of it leaves nothing to note.

@@ -463,6 +463,18 @@ fn another_load_is_no_other_run() {
     }
 }
 
+/// A job that failed at once has another tokenizer, and no point that it was used for.
+#[test]
+fn a_job_without_points_differs_in_nothing() {
+    let (before, after) = (Results::new(), Results::new());
+    for (results, job) in [(&before, 6), (&after, 7)] {
+        results.point(&format!("m_4_8_chat_128_128_{job}"), 1000.0, 100.0);
+        results.job(job, r#""tokenizer": "/opt/tokenizer", "points": []"#);
+    }
+    after.job(8, r#""tokenizer": "/the/model", "points": []"#);
+    assert_eq!(Difference::between(&before.read(), &after.read()), []);
+}
+
 /// Jobs of two measurements took turns: the last of them is what is compared.
 #[test]
 fn the_means_of_the_latest_job_are_compared() {

@@ -268,7 +268,7 @@ fn a_way_to_ask_for_gpus_replaces_one_of_a_lower_layer() {
         .map(ToString::to_string)
         .collect();
     for line in [
-        "--gpus-per-node=4 (command line or Rust code)",
+        "--gpus-per-node=4 (Rust code)",
         "--gpus is left out (SBATCH_GPUS, which gives way to --gpus-per-node); SBATCH_GPUS would override it",
         "--gres is left out (line 1 of the settings, [slurm], which gives way to --gpus-per-node)",
     ] {

@@ -31,7 +31,7 @@ pub struct Explanation {
     pub option: String,
     /// True when the script does not have the option, because that was said.
     pub is_omitted: bool,
-    /// Where it was given: on the command line or in Rust code, a variable, a line of the settings, the
+    /// Where it was given: in Rust code (or what [`Settings::with_option_source`](crate::Settings::with_option_source) says), a variable, a line of the settings, the
     /// recipe.
     pub origin: String,
     /// A variable that is set and that sbatch would follow instead, if the script were
@@ -147,7 +147,7 @@ impl Plan {
             .iter()
             .find(|(_, directives)| directives.passed_through().contains(option));
         match layer {
-            Some((Origin::Program, _)) => "command line or Rust code".to_owned(),
+            Some((Origin::Program(source), _)) => (*source).to_owned(),
             Some(&(Origin::File { file, script }, _)) => {
                 let file = file.unwrap_or("the settings");
                 format!("passthrough in {} of {file}", table(script))

@@ -110,6 +110,11 @@ impl Plan {
         has_whole_nodes(self.launch.directives())
     }
 
+    /// Then all of its GPUs are the job's in any case. Of several nodes, somebody may have asked each for the GPUs of all.
+    fn has_one_whole_node(&self) -> bool {
+        self.has_whole_nodes() && self.recipe.server.nodes == 1
+    }
+
     /// Of nodes that it shares, a job gets what it asks for, or what the site thinks is enough.
     fn site_s_defaults(&self) -> Option<String> {
         use OptionName::{CpusPerGpu, CpusPerTask, Mem, MemPerCpu, MemPerGpu, Mincpus};
@@ -153,15 +158,20 @@ impl Plan {
         let (option, asked) = self.launch.directives().asked_gpus()?;
         let server = &self.recipe.server;
         let used = used_gpus(server, option);
-        if self.has_whole_nodes() || asked <= u64::from(used) {
+        if self.has_one_whole_node() || asked <= u64::from(used) {
             return None;
         }
+        let of_each = if server.nodes > 1 && used == server.gpus_per_node() {
+            " of each node"
+        } else {
+            ""
+        };
         let who = match server.replicas {
             1 => "the server uses".to_owned(),
             replicas => format!("its {replicas} servers use"),
         };
         Some(format!(
-            "launch.sh asks for {}, {who} {used}, and the rest is idle: {} is enough",
+            "launch.sh asks for {}{of_each}, {who} {used}, and the rest is idle: {} is enough",
             counted(asked, "GPU"),
             self.own_option(option)?,
         ))
@@ -191,7 +201,7 @@ impl Plan {
         ))
     }
 
-    /// How launch.sh alone asks for GPUs with this option, and on shared nodes for as many as are used.
+    /// How launch.sh alone asks for GPUs with this option, and where the rest would be idle, for as many as are used.
     fn own_option(&self, option: OptionName) -> Option<String> {
         let launch = self.launch.directives();
         let asked = launch.get(option)?;
@@ -200,7 +210,7 @@ impl Plan {
             .asked_gpus()
             .is_some_and(|(_, asked)| asked > u64::from(used));
         let value = match asked.rsplit_once(':') {
-            _ if !is_more || self.has_whole_nodes() => asked,
+            _ if !is_more || self.has_one_whole_node() => asked,
             Some((kind, _)) if !asked.contains(',') => format!("{kind}:{used}"),
             _ if option == OptionName::Gres => format!("gpu:{used}"),
             _ => used.to_string(),

@@ -490,12 +490,12 @@ fn numbers_that_are_none() {
     assert_eq!(
         error,
         zeros.concat()
-            + "setup.sh, prepare_models.sh, launch.sh: --ntasks (command line or Rust code): cannot take \"0\" as count: it must be \
+            + "setup.sh, prepare_models.sh, launch.sh: --ntasks (Rust code): cannot take \"0\" as count: it must be \
                at least 1\n\
-               setup.sh, prepare_models.sh, launch.sh: --gpus-per-node (command line or Rust code): cannot take \"2147483647\" as \
+               setup.sh, prepare_models.sh, launch.sh: --gpus-per-node (Rust code): cannot take \"2147483647\" as \
                number of GPUs: it is too large: at most 2147483646 is allowed\n\
-               launch.sh: --nodes (command line or Rust code): cannot take \"0\" as node count: it must be at least 1\n\
-               launch.sh: --cpus-per-task (command line or Rust code): cannot take \"65540\" as count: numbers from 1 to 65533 are \
+               launch.sh: --nodes (Rust code): cannot take \"0\" as node count: it must be at least 1\n\
+               launch.sh: --cpus-per-task (Rust code): cannot take \"65540\" as count: numbers from 1 to 65533 are \
                allowed"
     );
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();

@@ -415,7 +415,7 @@ impl Partition {
         if self.lacks(&asked) {
             return Some(Problem::new(
                 format!("no node of {name} has the {asked} that is asked for: they have {}", self.gres()),
-                "ask for what they have with --gres or gres in the settings, or name another partition".to_owned(),
+                "ask for what they have with --sbatch launch.gres=..., or gres in the settings; or name another partition".to_owned(),
             ));
         }
         let fitting = self.nodes.iter().filter(|nodes| nodes.have(&asked));

@@ -405,7 +405,7 @@ fn loaded_mpi(preflight: &Preflight<'_>, mpi: &Mpi) -> Finding {
         Answer::Said(reply) if reply.stderr.to_lowercase().contains("invalid mpi type") => {
             // Its library may be on the nodes alone. Here, srun would load it before it asks for a node, so the
             // question starts another one there, as a step beside its own.
-            let question = format!("srun --overlap --mem=0 {option} true");
+            let question = format!("bash -c 'srun --overlap --mem=0 {option} true'");
             Finding::warning(
                 format!(
                     "srun lists the MPI plugin {mpi}, but cannot load it on this machine: {}",

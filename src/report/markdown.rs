@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use super::{
     Column, Report, another_measurement, cached, derived, energy, figure_or_dash, gate, in_words,
-    job_in_words, jobs, load_of, missing, number_or_dash, origin_of, percent, place_of, remarks,
-    requests_of, several_runs, spread, steady_part, supported, table, title_of, too_short, weak,
+    jobs, load_of, missing, number_or_dash, origin_of, percent, place_of, points_with_rows,
+    remarks, requests_of, several_runs, spread, steady_part, supported, table, title_of, too_short,
+    weak, without_replaced,
 };
 use crate::plain::plain;
-use crate::results::{Comparison, GateOutcome, Group, MeasuredAgain, Point, Tokens, Verdict};
+use crate::results::{Comparison, GateOutcome, Group, Point, Tokens, Verdict};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut text = String::new();
@@ -75,11 +76,14 @@ pub(super) fn render(report: &Report<'_>) -> String {
     if let Some(price) = report.price {
         let _ = writeln!(text, "{}  ", energy::price_in_words(price));
     }
-    let legend = [weak(report), supported(report)].into_iter().flatten();
+    let rows = points_with_rows(report);
+    let legend = [weak(report, &rows), supported(report, &rows)]
+        .into_iter()
+        .flatten();
     for words in legend.chain(derived(report.run).map(str::to_owned)) {
         let _ = writeln!(text, "{words}  ");
     }
-    let checked = several_runs(report).into_iter().chain(steady_part(report));
+    let checked = several_runs(&rows).into_iter().chain(steady_part(&rows));
     for words in checked.map(str::to_owned).chain(cached(report.run)) {
         let _ = writeln!(text, "{words}  ");
     }
@@ -143,8 +147,8 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     }
     head.extend(["job".to_owned(), String::new()]);
     let best = report.best_of(group);
-    let again = MeasuredAgain::of(report.run, group);
-    let rows = group.points().iter().map(|point| {
+    let (shown, left_out) = without_replaced(report, group);
+    let rows = shown.points().iter().map(|point| {
         let first = [
             number_or_dash(point.gpus()),
             load_of(point),
@@ -164,7 +168,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
             Some(_) => origin_of(report, point),
             None => code(&origin_of(report, point)),
         };
-        let words = words_of(report, &again, point, is_best);
+        let words = words_of(report, point, is_best);
         first
             .into_iter()
             .chain(cells)
@@ -178,20 +182,19 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     };
     let none = report.none_within(group);
     let none = none.map_or_else(String::new, |words| format!("{words}\n\n"));
+    let left_out = match left_out.join(", ") {
+        words if words.is_empty() => words,
+        words => format!("{words}\n\n"),
+    };
     format!(
-        "### {}\n\n{own}{none}{}",
+        "### {}\n\n{own}{none}{}{left_out}",
         code(&group.to_string()),
         rows_of(head, rows)
     )
 }
 
 /// What is said of a point, in its last cell.
-fn words_of(
-    report: &Report<'_>,
-    again: &MeasuredAgain<'_>,
-    point: &Point,
-    is_best: bool,
-) -> String {
+fn words_of(report: &Report<'_>, point: &Point, is_best: bool) -> String {
     let verdict = match report.limits_of(point).verdict(point) {
         _ if point.caveat().is_some() => "not to be trusted",
         _ if is_best => "best",
@@ -202,15 +205,10 @@ fn words_of(
     };
     let unstable = spread(report, point).is_some_and(|(_, _, is_unstable)| is_unstable);
     let first = [verdict, if unstable { "unstable" } else { "" }];
-    let again = again.by(point).map(|other| match job_in_words(other) {
-        job if job == job_in_words(point) => "measured again with more requests".to_owned(),
-        job => format!("measured again for longer by {job}"),
-    });
     let first = first.into_iter().filter(|word| !word.is_empty());
     let words: Vec<_> = first
         .map(str::to_owned)
         .chain(too_short(point))
-        .chain(again)
         .chain(remarks(report, point))
         .collect();
     words.join("; ")

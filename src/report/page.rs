@@ -10,9 +10,9 @@ use super::table::compared;
 use super::{
     Column, Report, another_measurement, brief, cached, derived, figure_or_dash, gate, in_words,
     in_xml, job_in_words, job_of, jobs, load_in_words, load_of, milliseconds, missing,
-    number_or_dash, origin_of, percent, place_of, remarks, replica_of, requests_of, search,
-    server_of, several_runs, short_points, spread, steady_part, supported, title_of, too_short,
-    weak,
+    number_or_dash, origin_of, percent, place_of, points_with_rows, remarks, replica_of,
+    requests_of, search, server_of, several_runs, short_points, spread, steady_part, supported,
+    title_of, too_short, weak, without_replaced,
 };
 use super::{head, legend};
 use crate::load::{Length, Load};
@@ -131,6 +131,8 @@ struct GroupPart {
     /// The probes of a search.
     probes: Vec<String>,
     rows: Vec<Row>,
+    /// Which points have none, and why.
+    left_out: String,
     energy: Option<EnergyTable>,
 }
 
@@ -794,13 +796,14 @@ fn runs(report: &Report<'_>, point: &Point) -> Option<String> {
 
 /// What the marks of the tables stand for, those that are used, and what was checked.
 fn marks(report: &Report<'_>) -> Vec<String> {
+    let rows = points_with_rows(report);
     derived(report.run)
         .map(str::to_owned)
         .into_iter()
-        .chain(weak(report))
-        .chain(supported(report))
-        .chain(several_runs(report).map(str::to_owned))
-        .chain(steady_part(report).map(str::to_owned))
+        .chain(weak(report, &rows))
+        .chain(supported(report, &rows))
+        .chain(several_runs(&rows).map(str::to_owned))
+        .chain(steady_part(&rows).map(str::to_owned))
         .chain(cached(report.run))
         .chain(energy::notes(report))
         .collect()
@@ -812,7 +815,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     let limits = report.limits_of(group.points()[0]);
     let within = group.best_within(&limits);
     let best = report.best_of(group);
-    let again = MeasuredAgain::of(report.run, group);
+    let (shown, left_out) = without_replaced(report, group);
     let mut answers = Vec::new();
     let mut probes = Vec::new();
     if let Some(capacity) = group.capacity(report.run) {
@@ -836,7 +839,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
     if let Some(point) = group.best_throughput() {
         let is_higher = |other: &&Point| other.throughput() > point.throughput();
         let is_short = |other: &Point| other.is_too_short() == Some(true);
-        let of_which = if group.iter().filter(is_higher).any(is_short) {
+        let of_which = if shown.iter().filter(is_higher).any(is_short) {
             " of the points that are long enough"
         } else {
             ""
@@ -851,12 +854,13 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> GroupPart {
         statistic: limits.statistic(),
         answers,
         probes,
-        rows: group
+        rows: shown
             .points()
             .iter()
-            .map(|point| row(report, best, &again, point))
+            .map(|point| row(report, best, point))
             .collect(),
-        energy: energy::table(report, group),
+        energy: energy::table(report, &shown),
+        left_out: left_out.join(", "),
     }
 }
 
@@ -880,7 +884,7 @@ fn at(group: &Group<'_>, point: &Point) -> String {
     format!("{} tokens/s at {place}", figure_or_dash(point.throughput()))
 }
 
-fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, point: &Point) -> Row {
+fn row(report: &Report<'_>, best: Option<&Point>, point: &Point) -> Row {
     let mut cells = vec![(number_or_dash(point.gpus()), None), (load_of(point), None)];
     let figures = Column::all(report.statistic_of(point));
     cells.extend(figures.map(|column| (column.text(point), column.half_width(point))));
@@ -894,22 +898,11 @@ fn row(report: &Report<'_>, best: Option<&Point>, again: &MeasuredAgain<'_>, poi
         Verdict::Unknown { metric } => ("pale", format!("{} not measured", metric.label())),
     };
     let is_short = class.is_empty() && brief(point).is_some();
-    let notes = [
-        too_short(point),
-        again.by(point).map(|other| {
-            let (own, other) = (job_of(point), job_of(other));
-            if own == other {
-                "in the charts, that with more requests takes its place".to_owned()
-            } else {
-                format!("in the charts, that of job {other} takes its place")
-            }
-        }),
-    ];
     let caveat = point.caveat().map(|caveat| plain(&caveat).into_owned());
     let first = [caveat, runs(report, point)].into_iter().flatten();
     let notes: Vec<_> = first
         .chain(remarks(report, point))
-        .chain(notes.into_iter().flatten())
+        .chain(too_short(point))
         .collect();
     Row {
         class: if is_short { "pale" } else { class },

@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use super::{
     Column, DIVIDED, Report, another_measurement, brief, cached, derived, divided, energy, gate,
-    in_words, job_of, jobs, load_in_words, load_of, missing, number_or_dash, part_of, percent,
-    place_of, remarks, replica_of, requests_of, search, server_of, several_runs, spread,
-    steady_part, supported, weak,
+    in_words, job_of, jobs, load_of, missing, number_or_dash, part_of, percent, place_of,
+    points_in_words, points_with_rows, remarks, replica_of, requests_of, search, server_of,
+    several_runs, spread, steady_part, supported, weak, without_replaced,
 };
-use crate::load::Load;
 use crate::plain::plain;
 use crate::results::{
-    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, MeasuredAgain, Metric,
-    Point, Requests, Statistic, Summary, Verdict,
+    Change, Comparison, Difference, GateOutcome, Gated, Group, Limits, Metric, Point, Requests,
+    Statistic, Summary, Verdict,
 };
 
 const WIDTH: usize = 100;
@@ -72,6 +71,13 @@ fn line(mark: char, cells: &[String], widths: &[usize]) -> String {
 }
 
 /// Parts in a line, or in several where one is too short for them.
+fn below_a_table(mut parts: Vec<String>) -> String {
+    if let Some(first) = parts.first_mut() {
+        first.insert_str(0, "  ");
+    }
+    wrapped(&parts)
+}
+
 fn wrapped(parts: &[String]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {
@@ -151,7 +157,8 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         .map(|head| head.map(str::to_owned).to_vec())
         .collect();
     let mut below = Vec::new();
-    rows.extend(group.points().iter().map(|point| {
+    let (kept, left_out) = without_replaced(report, group);
+    rows.extend(kept.points().iter().map(|point| {
         below.push(rows_of_runs(report, point));
         let mut row = vec![
             number_or_dash(point.gpus()),
@@ -184,7 +191,7 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
     for row in &rows[..HEAD.len()] {
         text.push_str(&line(' ', row, &widths));
     }
-    for ((point, row), below) in group.points().iter().zip(&rows[HEAD.len()..]).zip(&below) {
+    for ((point, row), below) in kept.points().iter().zip(&rows[HEAD.len()..]).zip(&below) {
         text.push_str(&line(mark(report, best, point), row, &widths));
         for row in below {
             text.push_str(&line(' ', row, &widths));
@@ -198,60 +205,24 @@ fn part(report: &Report<'_>, group: &Group<'_>) -> String {
         }
     }
     let mut rows_of_load: HashMap<_, u32> = HashMap::new();
-    for point in group {
+    for point in &kept {
         *rows_of_load.entry(point.load()).or_default() += 1;
     }
-    let again = MeasuredAgain::of(report.run, group);
-    let short = || group.iter().filter(|point| brief(point).is_some());
-    let for_good = short().filter(|point| again.by(point).is_none());
+    let short = kept.iter().filter(|point| brief(point).is_some());
     let words = format!(
         "do not rely on these, measured for less than {} s: at",
         Requests::SHORT
     );
-    text.push_str(&points_in_words(&words, for_good, |point| {
+    text.push_str(&below_a_table(points_in_words(&words, short, |point| {
         let job = Some(job_of(point)).filter(|_| rows_of_load[&point.load()] > 1);
         let job = job.map(|job| format!(", job {job}")).unwrap_or_default();
         Some(format!("{:.1} s{job}", brief(point)?))
-    }));
-    let words = "too short, and measured again for longer: at";
-    text.push_str(&points_in_words(words, short(), |point| {
-        let (job, now) = (job_of(point), job_of(again.by(point)?));
-        Some(if job == now {
-            format!("job {job}, with more requests")
-        } else {
-            format!("job {job}, now job {now}")
-        })
-    }));
-    if let Some(table) = energy::table(report, group) {
+    })));
+    text.push_str(&below_a_table(left_out));
+    if let Some(table) = energy::table(report, &kept) {
         text.push_str(&energy_part(table));
     }
     text
-}
-
-/// Words, and behind them the loads of those of the points of which there is something to say; nothing where there are none.
-fn points_in_words<'a>(
-    words: &str,
-    points: impl Iterator<Item = &'a Point>,
-    what: impl Fn(&Point) -> Option<String>,
-) -> String {
-    let said: Vec<_> = points
-        .filter_map(|point| Some((point, what(point)?)))
-        .collect();
-    let is_concurrency = |(point, _): &(&Point, _)| point.concurrency().is_some();
-    let are_alike = said.iter().all(is_concurrency);
-    let mut parts: Vec<_> = said
-        .iter()
-        .map(|(point, what)| match point.load() {
-            Some(Load::Schedule) => format!("{} ({what})", load_of(point)),
-            _ if are_alike => format!("{} ({what})", load_of(point)),
-            _ => format!("{} ({what})", load_in_words(point)),
-        })
-        .collect();
-    if let Some(first) = parts.first_mut() {
-        let load = if are_alike { "concurrency " } else { "" };
-        *first = format!("  {words} {load}{first}");
-    }
-    wrapped(&parts)
 }
 
 /// The table of energy and cost below that of the points.
@@ -350,16 +321,17 @@ fn legend(report: &Report<'_>) -> String {
     if unsure().any(|point| divided(report, point).is_some()) {
         text.push_str(&format!("= cannot tell: {DIVIDED}\n"));
     }
-    if let Some(weak) = weak(report) {
+    let rows = points_with_rows(report);
+    if let Some(weak) = weak(report, &rows) {
         text.push_str(&format!("{weak}\n"));
     }
-    if let Some(supported) = supported(report) {
+    if let Some(supported) = supported(report, &rows) {
         text.push_str(&format!("{supported}\n"));
     }
-    if let Some(several) = several_runs(report) {
+    if let Some(several) = several_runs(&rows) {
         text.push_str(&filled(several));
     }
-    if let Some(words) = steady_part(report) {
+    if let Some(words) = steady_part(&rows) {
         text.push_str(&format!("{words}\n"));
     }
     text.push_str("tokens/s: output tokens; /user: of one answer after its first token\n");

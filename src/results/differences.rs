@@ -8,6 +8,7 @@ use super::point::Point;
 use super::{Run, measured};
 use crate::manifest::{Manifest, RunImage};
 use crate::plain::plain;
+use crate::slurm::RunId;
 
 /// Points whose `measurement.txt` is read: one a job, and as many that both sides have.
 const MOST_READ: usize = 100;
@@ -202,7 +203,13 @@ fn said(run: &Run) -> Facts {
     add(&mut facts, "tool", tools);
     let models = points().filter_map(|point| point.model().map(str::to_owned));
     add(&mut facts, "model", models);
-    for manifest in run.manifests() {
+    // What a job used that has no point here is of no figure.
+    let jobs: BTreeSet<_> = points().filter_map(Point::run).map(RunId::as_str).collect();
+    let of_points = |manifest: &&Manifest| {
+        let job = manifest.job_id.as_ref().map(RunId::as_str);
+        jobs.is_empty() || job.is_none_or(|job| jobs.contains(job))
+    };
+    for manifest in run.manifests().iter().filter(of_points) {
         add_manifest(&mut facts, manifest);
     }
     facts
@@ -256,7 +263,7 @@ fn written(run: &Run) -> Facts {
         if jobs.len() >= MOST_READ {
             break;
         }
-        let job = point.run().map(crate::slurm::RunId::as_str);
+        let job = point.run().map(RunId::as_str);
         let Some(job) = job.filter(|job| !jobs.contains(job)) else {
             continue;
         };

@@ -97,7 +97,8 @@ fn enough_requests(short: &[Measured], all: &[Measured]) -> EnoughRequests {
         clippy::cast_sign_loss,
         reason = "a whole number, at least 1"
     )]
-    if is_closed && takes(&|point| for_each * point.in_flight()) < takes(&|_| least) {
+    // Both are rounded. Where they are the same, the next sweep may have other points.
+    if is_closed && takes(&|point| for_each * point.in_flight()) <= 1.05 * takes(&|_| least) {
         EnoughRequests::PerConcurrency(for_each as u32)
     } else {
         EnoughRequests::Least(least as u32)

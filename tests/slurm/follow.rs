@@ -325,7 +325,7 @@ fn ctrl_c_leaves_the_job_running() {
     let forgotten = run(forgotten.env("SLURM_CONF", lab.configuration_without_accounts()));
     line(
         &forgotten,
-        &format!("launch, job {launch}: Slurm tells nothing of it"),
+        &format!("launch, job {launch}: Slurm does not know it"),
     );
     line(&forgotten, "launch ended with 0: ");
 }

@@ -282,7 +282,7 @@ fn too_short(
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
          do not rely on their numbers; to measure again: {}\n\
-         the charts of the report then show the new points in place of these",
+         the report then shows the new points in place of these",
         short.len(),
         run.points().len(),
         again(&enough.to_string())

@@ -125,7 +125,8 @@ impl Inputs {
             .as_ref()
             .map_or_else(|| Ok(Settings::new()), Settings::read)
             .map_err(input)?;
-        let mut settings = file.with_environment(std::env::vars_os()).map_err(input)?;
+        let settings = file.with_environment(std::env::vars_os()).map_err(input)?;
+        let mut settings = settings.with_option_source("command line");
         for option in &place.sbatch {
             place.check_once(option)?;
             settings = settings.with_slurm(option.options().all.clone());

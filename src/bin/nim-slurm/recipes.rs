@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use nim_slurm::Recipe;
-use nim_slurm::recipe::ModelSource;
+use nim_slurm::recipe::{ModelSource, Server};
 use serde_json::json;
 
 use crate::output::{Failure, print, print_json};
@@ -81,8 +81,14 @@ fn as_table() -> String {
     let width = Recipe::BUILT_IN.iter().map(|name| name.len()).max();
     let width = width.unwrap_or_default();
     let lines = built_in().map(|recipe| {
-        let (name, gpus) = (recipe.name.as_str(), recipe.server.total_gpus());
-        format!("{name:width$}  {gpus:2} GPUs  {}\n", recipe.server.image)
+        let Server {
+            nodes, gpus, image, ..
+        } = &recipe.server;
+        let gpus = match nodes {
+            1 => gpus.to_string(),
+            nodes => format!("{nodes} x {gpus}"),
+        };
+        format!("{:width$}  {gpus:>5} GPUs  {image}\n", recipe.name.as_str())
     });
     lines.collect()
 }

@@ -379,6 +379,13 @@ fn read(path: &Utf8Path, jobs: &[RunId]) -> Result<Run, Failure> {
         );
         return Err(Failure::Input(words.into()));
     }
+    if let (false, Ok(stage)) = (path.exists(), std::env::var("STAGE_PATH")) {
+        let results = Utf8Path::new(&stage).join("results");
+        if results.is_dir() {
+            let words = format!("there is no folder {path}: perhaps {results} is meant");
+            return Err(Failure::Input(plain(&words).into()));
+        }
+    }
     let run = if jobs.is_empty() {
         Run::read(path)
     } else {

@@ -296,7 +296,7 @@ fn cut_to(text: &str, room: usize) -> String {
 fn state(progress: &Progress, launch: &SubmittedJob) -> String {
     let state = match &progress.launch {
         JobStatus::Known(records) => all_in_words(records),
-        JobStatus::Unknown => "Slurm tells nothing of it".to_owned(),
+        JobStatus::Unknown => "Slurm does not know it".to_owned(),
     };
     let Some((job, record)) = &progress.earlier_job else {
         return format!("launch, job {launch}: {state}");
