@@ -519,19 +519,19 @@ fn short_points_are_measured_again_by_a_command_that_can_be_typed() {
         words.unwrap().1.to_owned()
     };
     // Nobody knows how it was submitted, or it measured something else than this says.
-    let unknown = "the command of its submission with --min-requests 47";
+    let unknown = "the command of its submission with --requests-per-concurrency 47";
     assert_eq!(again(&[]), unknown);
     let sweep = "--recipe=llama3-70b-h100x4-fp8 --use-case=chat:128/128";
     let other = format!("{sweep} --concurrency=1,2");
     assert_eq!(again(&other.split(' ').collect::<Vec<_>>()), unknown);
-    for more in ["", " --min-requests=30"] {
+    for more in ["", " --requests-per-concurrency=30"] {
         let flags = format!("{sweep}{more} --concurrency=1 --time=7");
         // In the order of --help.
         let kept =
             "--recipe=llama3-70b-h100x4-fp8 --time=7 --concurrency=1 --use-case=chat:128/128";
         assert_eq!(
             again(&flags.split(' ').collect::<Vec<_>>()),
-            format!("{PROGRAM} run {kept} --min-requests 47")
+            format!("{PROGRAM} run {kept} --requests-per-concurrency 47")
         );
     }
 }

@@ -1267,7 +1267,10 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
     manifest(8, "a");
     let page = report("html");
     assert!(!page.contains("chat 128/128, job"), "{page}");
-    assert!(page.contains(&format!("<p class=\"faint\">{words}</p>")), "{page}");
+    assert!(
+        page.contains(&format!("<p class=\"faint\">{words}</p>")),
+        "{page}"
+    );
     // It has no row either.
     assert!(!page.contains("measured for 2.0 s"), "{page}");
     // Job 7's at concurrency 1, in each of four charts and in the legend.

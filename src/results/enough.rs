@@ -34,14 +34,14 @@ impl fmt::Display for EnoughRequests {
 
 impl Run {
     /// With how many requests each of the [short points](Run::short_points) would run for 12 s, by the rate that it had.
-    /// Of the two ways to say it, this is the one with which all points take less time. `None` when no point is too short.
+    /// Of the two ways to say it, this is the one with which all points take less time, or where both do the same, the first one. `None` when no point is too short.
     ///
     /// ```
     /// use nim_slurm::results::{EnoughRequests, Run};
     /// let run = Run::read("tests/data/requests/aiperf-1")?;
     /// let point = run.short_points()[0];
     /// assert_eq!((point.request_count(), point.seconds().map(f64::round)), (Some(20), Some(5.0)));
-    /// assert_eq!(run.enough_requests(), Some(EnoughRequests::Least(47)));
+    /// assert_eq!(run.enough_requests(), Some(EnoughRequests::PerConcurrency(47)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
