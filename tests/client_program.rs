@@ -86,14 +86,14 @@ fn an_error_in_the_stream_is_not() {
 
 #[test]
 fn a_refusal_is_told_from_what_may_pass() {
-    for status in ["400", "422"] {
+    for status in ["400", "401", "403", "404", "405", "422", "501"] {
         let said = completes(status, "{\"detail\":\n\u{1b}[31m'min_tokens'\"}");
         let expected = format!(
             "{status}: a small completion failed with HTTP {status}: {{\"detail\":  [31m'min_tokens'\"}}"
         );
         assert_eq!(said, expected);
     }
-    for status in ["401", "404", "408", "425", "429", "500", "503"] {
+    for status in ["408", "425", "429", "500", "503"] {
         let said = completes(status, "later");
         assert!(said.starts_with("0: "), "{said}");
     }
@@ -139,6 +139,24 @@ fn a_server_that_refuses_twice_is_not_waited_for() {
         "{said}"
     );
     assert_eq!(said.matches("slept 5").count(), 1, "{said}");
+}
+
+/// It says so of the list of its models.
+#[test]
+fn a_server_that_wants_a_key_is_not_waited_for() {
+    let lines = format!(
+        "{SERVER}is_own() {{ :; }}\n\
+         end_with() {{ echo \"${{*:2}}\"; echo \"ends with $1\"; exit 1; }}\n\
+         (wait_until_ready) 2>&1 || true"
+    );
+    let variables = [("model", "{\"error\": \"Unauthorized\"}\n401")];
+    let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &variables);
+    assert!(
+        said.contains("without a key")
+            && said.contains("{\"error\": \"Unauthorized\"} 401; leave out its key"),
+        "{said}"
+    );
+    assert!(said.ends_with("ends with refused"), "{said}");
 }
 
 #[test]

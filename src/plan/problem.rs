@@ -451,8 +451,12 @@ pub enum Problem {
     },
     /// A secret stands in the server's command.
     #[error(
-        "the recipe's server.command has {option}: a secret would stand in scripts and manifests. Leave it out: name its \
-         variable in secrets under [server], which the server then has (the job asks its server without a key)"
+        "the recipe's server.command has {option}: a secret would stand in scripts and manifests. Leave it out{}",
+        if option.contains("hf") {
+            ": name its variable in secrets under [server], which the server then has"
+        } else {
+            ", and its variable, too: clients send no key, so a server that wants one cannot be measured"
+        }
     )]
     SecretWord {
         /// The option that it is given to.

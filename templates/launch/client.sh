@@ -67,10 +67,10 @@ is_healthy() {
   [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
-  answer=$(curl --silent --max-time 5 "http://$url/v1/models" | head -c 1048576) || true
+  answer=$(curl --silent --max-time 5 --write-out '\n%{http_code}' "http://$url/v1/models" | head -c 1048576) || true
   [[ $answer == *"\"$served_model_name\""* ]] && return
-  local LC_ALL=C said=${answer:0:200}
-  answer="/v1/models does not name $served_model_name: ${said//[^ -~]/?}" && return 1
+  [[ $answer != *$'\n'40[13] ]] || refused=${answer##*$'\n'}
+  local LC_ALL=C said=${answer:0:200} && answer="/v1/models does not name $served_model_name: ${said//[^ -~]/ }" && return 1
 }
 # chat TOKENS OPTION...: asks for so many tokens as the tool would, with the prompt on standard input.
 chat() {
@@ -88,9 +88,8 @@ completes() {
     { answer="a small completion had no whole answer within $1 s" && return 1; }
   status=${answer##*$'\n'} answer=${answer%$'\n'*}
   [[ $status == 200 && $answer == *data:*'"choices"'* && ! $answer =~ $error_event ]] && return
-  answer=${answer:0:300}
-  answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
-  [[ $status != 400 && $status != 422 ]] || refused=$status
+  answer=${answer:0:300} answer="a small completion failed with HTTP $status: ${answer//[[:cntrl:]]/ }"
+  [[ ! $status =~ ^(40[01345]|422|501)$ ]] || refused=$status
   return 1
 }
 
@@ -107,9 +106,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     ((refusals < 2)) ||
-      end_with refused "the server does not take requests as $tool_name sends them, which beside model and messages say" \
-        "$request_fields: $answer; to leave out what it does not take, write ignore_eos = false or min_tokens = false" \
-        "under [client] in the recipe, or take it out of its options, and render launch.sh again"
+      end_with refused "the server does not take requests as $tool_name sends them: to /v1/chat/completions, without a key, and" \
+        "beside model and messages with $request_fields: $answer; leave out its key, or what it does not take: write ignore_eos =" \
+        "false or min_tokens = false under [client] in the recipe, or take it out of its options, and render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started - suspended))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
