@@ -885,6 +885,27 @@ fn the_manifest_has_the_fields_that_are_read() {
     assert_same(place, read, written);
 }
 
+/// A job that has shares of a GPU (shard, mps) has no GPU that a step could ask for, and a step has all shares without asking.
+#[test]
+fn a_share_of_a_gpu_is_not_asked_for() {
+    let recipe = Recipe::llama3_70b_h100x4_fp8();
+    let plan = Plan::new(recipe, settings(Runtime::Pyxis, "srun.mpi = 'none'")).unwrap();
+    let node = Node::new();
+    node.stage(&plan);
+    for (share, asked) in [
+        (None, 1),
+        (Some("SLURM_SHARDS_ON_NODE"), 0),
+        (Some("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"), 0),
+    ] {
+        let mut told = vec![("SLURM_GPUS_ON_NODE", "4")];
+        told.extend(share.map(|name| (name, "4")));
+        let run = launch(&node, plan.launch().text(), &plan, 31, &told);
+        assert_eq!(run.steps("server"), 1, "{share:?}: {}", run.said);
+        let asks = |call: &&Vec<String>| call[0] == "srun" && call.contains(&"--gres=gpu:4".into());
+        assert_eq!(run.calls.iter().filter(asks).count(), asked, "{share:?}");
+    }
+}
+
 /// Each release of pyxis takes what the plan says that it takes.
 #[test]
 fn releases_of_pyxis() {
