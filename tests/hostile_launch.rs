@@ -84,9 +84,9 @@ fn lines<'a>(script: &'a str, from: &str, to: &str) -> &'a str {
 #[test]
 fn a_job_s_name_is_no_count_of_restarts() {
     let script = default_launch();
-    let read = lines(&script, "read -r restarts script", "[[ $restarts =~");
+    let read = lines(&script, "for pause in 0", "[[ $restarts =~");
     let stand_ins = "scontrol() { echo \"JobId=1 JobName=x Restarts=9 Requeue=1 Restarts=0\"; }\n\
-                     squeue() { [[ $* == *restartcnt* ]] || exit 1; echo '2                  '; }\nslurm_id=1";
+                     squeue() { [[ $* == *restartcnt* ]] || exit 1; echo '1 1 N/A 2                  '; }\nSLURM_JOB_ID=1";
     let folder = tempfile::tempdir().unwrap();
     let (_, words) = bash(
         &folder,
@@ -94,7 +94,9 @@ fn a_job_s_name_is_no_count_of_restarts() {
         &[],
     );
     assert_eq!(words, "told 2\n");
-    let none = format!("{stand_ins}\nsqueue() {{ echo 'a 9'; }}\n{read}\necho \"told $restarts\"");
+    let none = format!(
+        "{stand_ins}\nsqueue() {{ echo '2 2 N/A 9'; echo '1 1 N/A a 9'; }}\n{read}\necho \"told $restarts\""
+    );
     let (_, words) = bash(&folder, &none, &[("SLURM_RESTART_COUNT", "1")]);
     assert_eq!(words, "told 1\n");
 }

@@ -398,14 +398,15 @@ fn in_search(search: Search, before: &str, variables: &[(&str, &str)], program: 
     }
     client::run_in_client(
         &recipe,
-        &lines,
+        &format!("[[ -z $time_up ]] || echo \"$time_up\" >\"$run/state.until\"\n{lines}"),
         &[
             &[
                 ("results", results.to_str().unwrap()),
                 ("tokenizer_path", "of/the-hub"),
                 ("prefix_cache", "off"),
                 ("point_timeout", "900"),
-                ("measure_until", ""),
+                ("reserve", "0"),
+                ("time_up", ""),
                 ("over_of", "0"),
                 ("fails_at", "0"),
                 ("fails", "9"),
@@ -547,7 +548,7 @@ fn a_probe_of_a_rate_that_does_not_fit_is_left_out() {
     let search = Search::of_rate("0.5".parse().unwrap(), 64.try_into().unwrap());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let until = (now.as_secs() + 100).to_string();
-    let variables = [("measure_until", until.as_str())];
+    let variables = [("time_up", until.as_str())];
     let (measured, said) = searched_with(search, "", &variables);
     assert_eq!(measured.len(), 0, "{measured:?}");
     // 90 requests at 0.5 a second.
@@ -593,7 +594,7 @@ fn the_time_of_a_probe_is_told_by_those_near_it() {
 fn a_use_case_without_time_does_not_stop_the_others() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let until = (now.as_secs() + 60).to_string();
-    let variables = [("slow", "long"), ("measure_until", until.as_str())];
+    let variables = [("slow", "long"), ("time_up", until.as_str())];
     let (measured, said) = searched_with(Search::new(1, 64), "", &variables);
     let long: Vec<_> = measured
         .iter()

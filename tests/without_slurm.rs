@@ -245,7 +245,8 @@ fn the_caller_s_proxy_and_the_site_s() {
 /// The client's hook is outside of its program.
 #[test]
 fn lines_in_the_client_change_none_of_its_variables() {
-    let lines = "number=5 failed=7 left=3 IFS=,\nexport HOME=$PRECIOUS no_proxy=.site\ncat\ntrue";
+    let lines =
+        "number=5 failed=7 left=3 IFS=,\nexport HOME=$PRECIOUS HTTP_PROXY=x ALL_PROXY=x\ncat\ntrue";
     let plan = |lines: &str| {
         let settings = settings(&[(HookPlace::InClient, lines)]);
         let settings = settings.with_runtime(nim_slurm::container::Runtime::Apptainer);
@@ -256,8 +257,8 @@ fn lines_in_the_client_change_none_of_its_variables() {
     let port = server.local_addr().unwrap().port();
     // One point, which is measured already.
     let head = format!(
-        "say() {{ echo \"$*\"; echo \"no_proxy $no_proxy\"; }}\nfill() {{ :; }}\nfolders=(of_before of_before) are_finished=(yes yes)\n\
-         port={port} replica=0 replicas=1 parts=0 measure_until= client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
+        "say() {{ echo \"$*\"; echo \"proxies:${{HTTP_PROXY-}}${{ALL_PROXY-}}.\"; }}\nfill() {{ :; }}\nfolders=(of_before of_before) are_finished=(yes yes)\n\
+         port={port} replica=0 replicas=1 parts=0 reserve=0 client_command=(genai-perf) tool_name=x results=/ run=/nowhere points=('a 1 1 1 1 1 0' 'b 1 1 1 1 1 0') tokenizer_path=/ served_model_name=x request_fields=x\n\
          health_path=/ ready_timeout=1 server_started=0 lines_in_client={}\n",
         nim_slurm::shell_word(lines)
     );
@@ -281,7 +282,7 @@ fn lines_in_the_client_change_none_of_its_variables() {
         "{words}"
     );
     assert!(
-        words.contains("no_proxy 127.0.0.1,localhost,0.0.0.0,.site"),
+        words.contains("proxies:.") && !words.contains("proxies:x"),
         "{words}"
     );
     assert!(precious.exists(), "the client removed what is not its own");
@@ -403,9 +404,10 @@ fn gpus_that_podman_cannot_read() {
     let said = |podman: &str, files: &[(&str, String)]| {
         let says = format!("[[ $1 != --version ]] || echo podman version {podman}");
         let mut node = Node::new().with("podman", &says).with("getent", "exit 2");
-        for program in ["srun", "scancel", "squeue", "scontrol"] {
+        for program in ["srun", "scancel", "scontrol"] {
             node = node.with(program, "");
         }
+        node = node.with("squeue", "echo \"$SLURM_JOB_ID 1 N/A 0 launch.sh\"");
         let mut text = text.clone();
         for name in ["etc", "var/run"] {
             let folder = node.folder.path().join(name).join("cdi");

@@ -6,8 +6,6 @@ readonly result_table=profile_export_${tool//-/_}.csv
 own_part=
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
-# What asks the server must not be sent through the site's proxy.
-export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
 own_home=$(mktemp -d)
 export HOME=$own_home TMPDIR=$own_home
@@ -118,7 +116,7 @@ wait_until_ready() {
     fi
     nap "${pauses[refusals]}"
   done
-  ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started - suspended)) ready_at=$SECONDS result_at=$SECONDS
   [[ -e $gates/known ]] || drop_next
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
@@ -423,7 +421,7 @@ measure() {
   finish 12
   if runs "$pid"; then
     renice -n 19 -g "$pid" >/dev/null 2>&1 || true
-    learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
+    ((suspended > 0)) || learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
   settle
 }
@@ -494,9 +492,11 @@ settle() {
 # choose COUNT: in REPLY, the place of the point that follows so many; false at the end.
 choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
-  local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
+  local point row use_case load wave work folder needed time_up time_left number=0 left=0 absent='' command
   # A hook may have used these names.
   measured=() failed=0 kinds=() broken=''
+  # No proxy is between it and the server: perf_analyzer misreads no_proxy. The hub is asked by that of https.
+  unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
@@ -517,10 +517,11 @@ main() {
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
     take "$number" || continue
     [[ -z $broken ]] || { record "$folder" 'not run' '' "$broken" && continue; }
-    if [[ -n $measure_until ]]; then
+    time_up=$(cat "$run/state.until" 2>/dev/null) || true
+    if [[ -n $time_up ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
-      meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
+      meet "$folder.time" "$REPLY $((time_up - reserve - $(printf '%(%s)T' -1)))"
       needed=${REPLY% *} time_left=$((${REPLY#* } > 0 ? ${REPLY#* } : 0))
       if ((time_left == 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"

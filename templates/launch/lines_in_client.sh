@@ -9,5 +9,3 @@ set +axvfCkm -B +o posix
 umask "$mask"
 set -Eeuo pipefail
 IFS=$' \t\n'
-# They may have set a proxy, and the server is asked without one.
-{% include "lib/no_proxy.sh" %}

@@ -12,8 +12,6 @@ json_image() {
     "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }
 
-printf -v started '%(%FT%T%z)T' -1
-readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier || fail "$manifest is another user's: remove it"
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.

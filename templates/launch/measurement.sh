@@ -1,8 +1,8 @@
-readonly manifest=$results/run_$job_id.json
 # Without a driver, it says so where its answer would be.
 answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
 IFS=, read -r gpu_model driver <<<"$answer"
-readonly driver=${driver# } gpu_model
+printf -v started '%(%FT%T%z)T' -1
+readonly driver=${driver# } gpu_model started manifest=$results/run_$job_id.json
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
 sum_of() { { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16; }

@@ -2,9 +2,9 @@ stopped_by='' preempted=''
 # A handler of one command: bash can lose its place when a second signal comes while a handler works.
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
-# When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --jobs="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
-readonly measure_until=${measure_until:+$((measure_until - reserve))}
+# look_at_end: when the time is up, in seconds since 1970; empty without limit. Clients read it in a file, since it may change.
+look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null | date -f - +%s 2>/dev/null) && put "$run/state.until" "$REPLY" && echo "$REPLY"; }
+time_up=$(look_at_end) || time_up=''
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
@@ -25,11 +25,12 @@ done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $(printf %q "$logs")/*_$job_id.*out | cat -v"
 
-silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
+silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600)) look_at=$((SECONDS + 60))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
   store_points || true
   sleep 0.3 || true
+  ((SECONDS < look_at)) || { look_at_end >/dev/null & look_at=$((SECONDS + 60)); }
   # A round takes no minutes, but Slurm may suspend the job.
   ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done

@@ -94,7 +94,7 @@ client_program() {
   local replica=$1 part
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
+    reserve prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
     "${!search_@}" "${!data_sets@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'

@@ -4,9 +4,7 @@ explain "$cause"
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
-[[ $code != [12] ]] || look_into "$client_log"
-[[ $code != 3 ]] || look_into "$server_log"
-[[ $code != 4 ]] || look_into "$server_log" "$client_log"
+case $code in [12]) look_into "$client_log" ;; 3) look_into "$server_log" ;; 4) look_into "$server_log" "$client_log" ;; esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"

@@ -2,7 +2,7 @@
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
-unset LC_ALL
+unset LC_ALL && export PATH # one that bash made up is not exported
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }

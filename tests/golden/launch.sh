@@ -98,7 +98,7 @@ readonly extra_mounts=()
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
-unset LC_ALL
+unset LC_ALL && export PATH # one that bash made up is not exported
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -124,9 +124,9 @@ stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
 usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-[[ $stage_path =~ $usable ]] ||
+[[ $stage_path =~ $usable && $stage_path/ != */../* ]] ||
   missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
+    "path without .., white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # Slurm's commands take options from their environment: what a login shell or an outer job left there goes, what tells of
 # this job and its cluster stays, and so do the site's ENROOT_*. With a token (SLURM_JWT), srun would start no step.
@@ -204,11 +204,13 @@ model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
 readonly model_path logs=$stage_path/logs results=$stage_path/results
 # Slurm is asked: variables may be an outer job's. A task has two numbers: its own may be the array's, which means all.
-job_id=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%A %F %K' 2>/dev/null |
-  awk -v id="$SLURM_JOB_ID" '$1 == id && $3 ~ /^[0-9]+$/ { print $2 "-" $3 }') || true
-job_id=${job_id:-$SLURM_JOB_ID}
+for pause in 0 2 8; do
+  sleep "$pause"
+  ! read -r _ job_id task restarts script < <(squeue -h -j "$SLURM_JOB_ID" -O jobid,arrayjobid,arraytaskid,restartcnt,command:4096 \
+    2>/dev/null | awk -v id="$SLURM_JOB_ID" '$1 == id { sub(/[(]null[)] *$/, ""); print }') || break
+done
+if [[ $task =~ ^[0-9]+$ ]]; then job_id+=-$task; else job_id=$SLURM_JOB_ID; fi
 readonly slurm_id=${job_id/-/_}
-read -r restarts script < <(squeue --noheader --jobs="$slurm_id" --Format=restartcnt:12,command:4096 2>/dev/null | sed 's/(null) *$//') || true
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
 # What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
@@ -333,11 +335,11 @@ own_folder() {
 }
 own_folder "$cache_path"
 
-readonly manifest=$results/run_$job_id.json
 # Without a driver, it says so where its answer would be.
 answer=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null) || answer=
 IFS=, read -r gpu_model driver <<<"$answer"
-readonly driver=${driver# } gpu_model
+printf -v started '%(%FT%T%z)T' -1
+readonly driver=${driver# } gpu_model started manifest=$results/run_$job_id.json
 
 # sum_of FILE...: a checksum of their lengths, beginnings and ends: to read all of a model would take minutes.
 sum_of() { { stat -L -c %s -- "$@" && head -qc 65536 -- "$@" && tail -qc 65536 -- "$@"; } | sha256sum | cut -c -16; }
@@ -552,8 +554,6 @@ json_image() {
     "$(stat -L -c %s "$stage_path/$2")" "$(json_or_null "${digest#@}")"
 }
 
-printf -v started '%(%FT%T%z)T' -1
-readonly started
 # Each run of a job has its own: a requeued job keeps what its earlier runs wrote.
 [[ ! -e $manifest ]] || set_aside "$manifest" earlier || fail "$manifest is another user's: remove it"
 # How the job ends: exit code (null while it runs), cause in a fixed word and a sentence, what to do, and which server's.
@@ -676,7 +676,7 @@ client_program() {
   local replica=$1 part
   declare -p results run job_id folders are_finished replica replicas parts port health_path served_model_name \
     ready_timeout server_started probe_interval tokenizer_path point_timeout tool_name client_command request_fields points \
-    measure_until prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
+    reserve prefix_cache "${!lines_in_client@}" "${!aiperf_gate@}" "${!own_commands@}" \
     "${!search_@}" "${!data_sets@}"
   declare -f say fill own_command || true
   cat <<'CLIENT'
@@ -688,8 +688,6 @@ readonly result_table=profile_export_${tool//-/_}.csv
 own_part=
 # With the hub said to be offline, AIPerf takes no folder for a tokenizer.
 [[ $tool != aiperf || $tokenizer_path != /* ]] || unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE
-# What asks the server must not be sent through the site's proxy.
-export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
 # The user's home is not in the container, and tools want to write to theirs. It may be another by the end.
 own_home=$(mktemp -d)
 export HOME=$own_home TMPDIR=$own_home
@@ -800,7 +798,7 @@ wait_until_ready() {
     fi
     nap "${pauses[refusals]}"
   done
-  ready_seconds=$(($(printf '%(%s)T' -1) - server_started)) ready_at=$SECONDS result_at=$SECONDS
+  ready_seconds=$(($(printf '%(%s)T' -1) - server_started - suspended)) ready_at=$SECONDS result_at=$SECONDS
   [[ -e $gates/known ]] || drop_next
   say "the server is ready after $ready_seconds s"
   report state=ready ready_seconds=$ready_seconds
@@ -1105,7 +1103,7 @@ measure() {
   finish 12
   if runs "$pid"; then
     renice -n 19 -g "$pid" >/dev/null 2>&1 || true
-    learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
+    ((suspended > 0)) || learn "$4" "$3" $((SECONDS - began)) $(($(<"$gate/over") + 1000 * warm_time))
   fi
   settle
 }
@@ -1176,9 +1174,11 @@ settle() {
 # choose COUNT: in REPLY, the place of the point that follows so many; false at the end.
 choose() { REPLY=$1 && (($1 < ${#points[@]})); }
 main() {
-  local point row use_case load wave work folder needed time_left number=0 left=0 absent='' command
+  local point row use_case load wave work folder needed time_up time_left number=0 left=0 absent='' command
   # A hook may have used these names.
   measured=() failed=0 kinds=() broken=''
+  # No proxy is between it and the server: perf_analyzer misreads no_proxy. The hub is asked by that of https.
+  unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
@@ -1199,10 +1199,11 @@ main() {
     work=$((${row[9]-0} > 0 ? -1000 * row[9] : ((${row[4]#*-} + wave - 1) / wave + 1) * ${row[2]%s*}))
     take "$number" || continue
     [[ -z $broken ]] || { record "$folder" 'not run' '' "$broken" && continue; }
-    if [[ -n $measure_until ]]; then
+    time_up=$(cat "$run/state.until" 2>/dev/null) || true
+    if [[ -n $time_up ]]; then
       estimate "$use_case" "$work"
       # One judges for all; else some might wait for one that leaves the point out.
-      meet "$folder.time" "$REPLY $((measure_until - $(printf '%(%s)T' -1)))"
+      meet "$folder.time" "$REPLY $((time_up - reserve - $(printf '%(%s)T' -1)))"
       needed=${REPLY% *} time_left=$((${REPLY#* } > 0 ? ${REPLY#* } : 0))
       if ((time_left == 0 || needed > time_left)); then
         say "point $number of ${#points[@]} is left out: it would take about $needed s, and $time_left s are left"
@@ -1332,9 +1333,9 @@ stopped_by='' preempted=''
 # A handler of one command: bash can lose its place when a second signal comes while a handler works.
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
-# When the last point must have ended, in seconds since 1970; empty without limit.
-measure_until=$(squeue --noheader --jobs="$slurm_id" --format=%e 2>/dev/null | date -f - +%s 2>/dev/null) || measure_until=
-readonly measure_until=${measure_until:+$((measure_until - reserve))}
+# look_at_end: when the time is up, in seconds since 1970; empty without limit. Clients read it in a file, since it may change.
+look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null | date -f - +%s 2>/dev/null) && put "$run/state.until" "$REPLY" && echo "$REPLY"; }
+time_up=$(look_at_end) || time_up=''
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
@@ -1355,11 +1356,12 @@ done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
 say "follow them: tail -f $(printf %q "$logs")/*_$job_id.*out | cat -v"
 
-silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600))
+silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600)) look_at=$((SECONDS + 60))
 while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
   store_points || true
   sleep 0.3 || true
+  ((SECONDS < look_at)) || { look_at_end >/dev/null & look_at=$((SECONDS + 60)); }
   # A round takes no minutes, but Slurm may suspend the job.
   ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done
@@ -1426,9 +1428,7 @@ explain "$cause"
 store_points
 write_manifest
 # Now, since what steps say when they are told to stop is no cause.
-[[ $code != [12] ]] || look_into "$client_log"
-[[ $code != 3 ]] || look_into "$server_log"
-[[ $code != 4 ]] || look_into "$server_log" "$client_log"
+case $code in [12]) look_into "$client_log" ;; 3) look_into "$server_log" ;; 4) look_into "$server_log" "$client_log" ;; esac
 seconds_to_stop=$((code == 6 ? 3 : stop_timeout))
 # A point that is measured may still be evaluated, for which a job whose time is up has no time.
 stop_steps client $((code == 6 ? 4 : 20)) "${clients[@]}"
@@ -1489,7 +1489,7 @@ if ((code == 6)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
     say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
-  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${measure_until:-9999999999})); }; then
+  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${time_up:-9999999999} - reserve)); }; then
     options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
     to_do="the time was up before a point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi

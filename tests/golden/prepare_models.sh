@@ -49,7 +49,7 @@ readonly gpus=4
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
-unset LC_ALL
+unset LC_ALL && export PATH # one that bash made up is not exported
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -75,9 +75,9 @@ stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
 usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-[[ $stage_path =~ $usable ]] ||
+[[ $stage_path =~ $usable && $stage_path/ != */../* ]] ||
   missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
+    "path without .., white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # check_readable PATH: what is there and may not be read is neither absent nor damaged: it is
 # named, with the chmod that helps. True when nothing is in the way.

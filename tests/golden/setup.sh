@@ -47,7 +47,7 @@ readonly image_logins=(
 set +axvfC
 shopt -u failglob nullglob nocasematch nocaseglob dotglob
 export -n SHELLOPTS BASHOPTS
-unset LC_ALL
+unset LC_ALL && export PATH # one that bash made up is not exported
 set -Eeuo pipefail
 
 say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
@@ -73,9 +73,9 @@ stage_path=${STAGE_PATH:-$default_stage_path}
 readonly stage_path=${stage_path%"${stage_path##*[!/]}"}
 # A container mount, srun's name of a log file or find's pattern would misread other characters.
 usable='^/[^][:space:][:cntrl:],:$`"\{}%*?[]+$'
-[[ $stage_path =~ $usable ]] ||
+[[ $stage_path =~ $usable && $stage_path/ != */../* ]] ||
   missing "STAGE_PATH, the folder for images, models and results (export STAGE_PATH=/lustre/project/...): an absolute" \
-    "path without white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
+    "path without .., white space or one of , : \$ \` \" \\ { } % * ? [ ]; it is \"$stage_path\""
 
 # Slurm's commands take options from their environment: what a login shell or an outer job left there goes, what tells of
 # this job and its cluster stays, and so do the site's ENROOT_*. With a token (SLURM_JWT), srun would start no step.
