@@ -453,14 +453,17 @@ fn slurm_words(record: &JobRecord) -> String {
 }
 
 /// Where the reason stands: in the log of the step that failed, and where no step
-/// has one, in what the job itself printed.
+/// has one, in what the job itself printed. Without a manifest of its own, this start has no steps.
 fn logs(
     code: u32,
     said: Option<&Manifest>,
     record: Option<&JobRecord>,
     files: &RunFiles,
 ) -> Vec<Utf8PathBuf> {
-    let named = said
+    let Some(manifest) = said else {
+        return record.map(output).unwrap_or_default();
+    };
+    let named = Some(manifest)
         .filter(|_| matches!(code, 3 | 4))
         .and_then(|manifest| usize::try_from(manifest.exit_replica?).ok())
         .and_then(|number| files.logs.get(number));
@@ -746,11 +749,11 @@ mod tests {
         assert_eq!(hidden.advice, outcome(3).advice);
     }
 
-    /// A script that ends before its manifest, with a hook at the end that prints.
+    /// A script that ends before its manifest, with a hook at the end that prints. Its client's log is of an earlier start.
     #[test]
     fn what_is_missing_is_shown_however_much_a_hook_prints() {
         let (_folder, files) = files();
-        std::fs::remove_file(&files.logs[0].client).unwrap();
+        assert!(files.logs[0].client.exists());
         let output = files.results.join("output");
         let problems = [
             "12:00:01 missing: STAGE_PATH",

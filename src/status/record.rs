@@ -203,8 +203,12 @@ fn time_limit(text: &str) -> Option<TimeLimit> {
 }
 
 fn array(id: &str, tasks: &str) -> Option<(JobId, String)> {
-    Some((JobId::parse(id).ok()?, some(tasks)?))
+    let tasks = some(tasks).filter(|tasks| tasks != NO_TASK)?;
+    Some((JobId::parse(id).ok()?, tasks))
 }
+
+/// scontrol's number of no task, of which the tasks that waited were cancelled one by one; squeue says N/A.
+const NO_TASK: &str = "4294967294";
 
 /// The jobs in a dependency, as Slurm writes it back:
 /// `afterok:7(failed),after:8_3+5(unfulfilled)`.
@@ -322,7 +326,10 @@ fn of_scontrol_block(block: &str) -> Result<JobRecord, String> {
         ended: word("StartTime", "EndTime").and_then(time),
         time_limit: word("RunTime", "TimeLimit").and_then(time_limit),
         restarts: word("Requeue", "Restarts").and_then(|text| text.parse().ok()),
-        output: line("StdOut").and_then(some).map(Utf8PathBuf::from),
+        output: line("StdOut")
+            .and_then(some)
+            .filter(|path| !path.contains(NO_TASK))
+            .map(Utf8PathBuf::from),
         waits_for: word("JobState", "Dependency").map_or_else(Vec::new, jobs_of_dependency),
         script: script(
             line("Command").unwrap_or_default(),
@@ -571,6 +578,18 @@ CLUSTER: lab
             let script = script(command, folder);
             assert_eq!(script.as_deref(), path.map(Into::into), "{command}");
         }
+    }
+
+    /// The tasks that waited were cancelled one by one.
+    #[test]
+    fn a_task_without_a_number_is_none() {
+        let none = SCONTROL_ARRAY.replace("ArrayTaskId=2-4%1", "ArrayTaskId=4294967294");
+        let none = none.replace(
+            "WorkDir=",
+            "StdOut=/home/slurm-4001_4294967294.out\n   WorkDir=",
+        );
+        let record = &of_scontrol(&none).unwrap()[0];
+        assert_eq!((&record.array, &record.output), (&None, &None));
     }
 
     #[test]
