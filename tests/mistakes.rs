@@ -165,6 +165,16 @@ fn one_value_where_a_list_is_expected() {
             "invalid type: integer `8`, expected a list in brackets: write [8]",
         ),
         (
+            "concurrency = [",
+            "concurrency = '1,2'",
+            "invalid type: string \"1,2\", expected a list in brackets: write [1, 2]",
+        ),
+        (
+            "concurrency = [",
+            "concurrency = '1 2'",
+            "invalid type: string \"1 2\", expected a list in brackets: write [1, 2]",
+        ),
+        (
             "use_cases = [",
             "use_cases = 'chat:128/128'",
             "invalid type: string \"chat:128/128\", expected a list in brackets: write [\"chat:128/128\"]",

@@ -524,6 +524,12 @@ fn as_list(value: &str) -> Option<String> {
     if is_option || words.contains(['"', '\'', '\\']) {
         return None;
     }
+    // Numbers, as a flag takes them.
+    let is_of_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | ' ');
+    if words.starts_with(|c: char| c.is_ascii_digit()) && words.chars().all(is_of_number) {
+        let numbers = words.split([',', ' ']).filter(|number| !number.is_empty());
+        return Some(format!("[{}]", numbers.collect::<Vec<_>>().join(", ")));
+    }
     let words: Vec<_> = words.split_whitespace().collect();
     match words.as_slice() {
         [] => None,

@@ -201,32 +201,73 @@ impl Client {
         fields.join(", ")
     }
 
-    /// What a use case asks for that this tool cannot do in this release, and the first that can.
+    /// What a use case asks for that this tool cannot do in this release, and the first that can do all of it.
     pub(crate) fn lacks_for(
         &self,
         use_case: &UseCase,
         prefix_cache: PrefixCache,
     ) -> Option<(&'static str, String)> {
+        let (key, mut first) = self.tool.lack(use_case, prefix_cache)?;
+        while let Some((_, later)) = first.lack(use_case, prefix_cache) {
+            first = later;
+        }
+        Some((key, first.with_release()))
+    }
+
+    /// The recipe's keys that ask for what not every release of GenAI-Perf knows.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (&'static str, Feature)> {
+        [
+            (
+                "client.tokenizer_revision",
+                Feature::TokenizerRevision,
+                self.tokenizer_revision.is_some(),
+            ),
+            (
+                "client.tokenizer_trust_remote_code",
+                Feature::TokenizerTrust,
+                self.tokenizer_trust_remote_code,
+            ),
+            ("client.goodput", Feature::Goodput, self.goodput.is_some()),
+            (
+                "--header in client.options",
+                Feature::Header,
+                self.options.has_header(),
+            ),
+            (
+                "JSON behind --extra-inputs in client.options",
+                Feature::JsonInputs,
+                self.options.has_json(),
+            ),
+        ]
+        .into_iter()
+        .filter(|(_, _, is_asked)| *is_asked)
+        .map(|(key, feature, _)| (key, feature))
+    }
+}
+
+impl ClientTool {
+    /// Something that a use case asks for and that this release cannot do, and the first that can.
+    fn lack(self, use_case: &UseCase, prefix_cache: PrefixCache) -> Option<(&'static str, Self)> {
         if use_case.is_scheduled() {
             let first = AiperfVersion::WITH_TRACE;
-            let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= first);
-            return (!has_it).then(|| ("format = \"mooncake\"", format!("AIPerf {first}")));
+            let has_it = matches!(self, Self::Aiperf(release) if release >= first);
+            return (!has_it).then_some(("format = \"mooncake\"", Self::Aiperf(first)));
         }
-        let is_aiperf = matches!(self.tool, ClientTool::Aiperf(_));
+        let is_aiperf = matches!(self, Self::Aiperf(_));
         if use_case.prefix().is_some() && !is_aiperf {
-            return Some(("prefix", format!("AIPerf {}", AiperfVersion::FIRST)));
+            return Some(("prefix", Self::Aiperf(AiperfVersion::FIRST)));
         }
-        let has_turns = matches!(self.tool, ClientTool::Aiperf(release) if release >= AiperfVersion::WITH_TURNS);
+        let has_turns =
+            matches!(self, Self::Aiperf(release) if release >= AiperfVersion::WITH_TURNS);
         if use_case.is_conversation() && !has_turns {
-            return Some(("turns", format!("AIPerf {}", AiperfVersion::WITH_TURNS)));
+            return Some(("turns", Self::Aiperf(AiperfVersion::WITH_TURNS)));
         }
-        let of_file = match self.tool {
-            ClientTool::GenaiPerf(release) if !release.has(Feature::PromptFile) => Some(format!(
-                "GenAI-Perf {}",
-                Feature::PromptFile.since().with_image()
-            )),
-            ClientTool::Aiperf(release) if release < AiperfVersion::WITH_EACH_PROMPT_ONCE => {
-                Some(format!("AIPerf {}", AiperfVersion::WITH_EACH_PROMPT_ONCE))
+        let of_file = match self {
+            Self::GenaiPerf(release) if !release.has(Feature::PromptFile) => {
+                Some(Self::GenaiPerf(Feature::PromptFile.since()))
+            }
+            Self::Aiperf(release) if release < AiperfVersion::WITH_EACH_PROMPT_ONCE => {
+                Some(Self::Aiperf(AiperfVersion::WITH_EACH_PROMPT_ONCE))
             }
             _ => None,
         };
@@ -280,40 +321,10 @@ impl Client {
         ]
         .into_iter()
         .find(|(_, is_asked, first)| {
-            let has_it = matches!(self.tool, ClientTool::Aiperf(release) if release >= *first);
+            let has_it = matches!(self, Self::Aiperf(release) if release >= *first);
             *is_asked && !has_it
         })
-        .map(|(key, _, first)| (key, format!("AIPerf {first}")))
-    }
-
-    /// The recipe's keys that ask for what not every release of GenAI-Perf knows.
-    pub(crate) fn asked(&self) -> impl Iterator<Item = (&'static str, Feature)> {
-        [
-            (
-                "client.tokenizer_revision",
-                Feature::TokenizerRevision,
-                self.tokenizer_revision.is_some(),
-            ),
-            (
-                "client.tokenizer_trust_remote_code",
-                Feature::TokenizerTrust,
-                self.tokenizer_trust_remote_code,
-            ),
-            ("client.goodput", Feature::Goodput, self.goodput.is_some()),
-            (
-                "--header in client.options",
-                Feature::Header,
-                self.options.has_header(),
-            ),
-            (
-                "JSON behind --extra-inputs in client.options",
-                Feature::JsonInputs,
-                self.options.has_json(),
-            ),
-        ]
-        .into_iter()
-        .filter(|(_, _, is_asked)| *is_asked)
-        .map(|(key, feature, _)| (key, feature))
+        .map(|(key, _, first)| (key, Self::Aiperf(first)))
     }
 }
 

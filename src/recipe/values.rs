@@ -147,12 +147,13 @@ text_value!(FileName, "file name");
 ///
 /// # Syntax
 ///
-/// Letters, digits, `.`, `_`, `-` and `/`.
+/// Letters, digits, `.`, `_`, `-`, `/` and `:`, as in Ollama's `llama3.3:70b`.
 ///
 /// ```
 /// use nim_slurm::recipe::ServedModelName;
 ///
 /// assert_eq!(ServedModelName::parse("meta/llama3-70b-instruct")?.as_str(), "meta/llama3-70b-instruct");
+/// assert!(ServedModelName::parse("llama3.3:70b").is_ok());
 /// assert!(ServedModelName::parse("\"").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -163,8 +164,8 @@ impl ServedModelName {
     fn check(text: &str) -> Result<Self, Fault> {
         only(
             text,
-            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'),
-            "letters, digits, '.', '_', '-' and '/' are allowed",
+            |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':'),
+            "letters, digits, '.', '_', '-', '/' and ':' are allowed",
         )?;
         if text.starts_with('-') {
             return Err(Fault::rule("it must not begin with '-'"));
