@@ -18,6 +18,7 @@ const EXPORT_ALL: &str = "--export=ALL";
 mod checks;
 mod explain;
 mod layers;
+mod measured;
 mod notes;
 mod problem;
 
@@ -67,7 +68,9 @@ impl Plan {
     /// Names all problems at once: a number that is 0, options that exclude each other or do not go
     /// together (`nodelist = "node[1-2]"` with `nodes = 1`, `time_min` above `time`),
     /// fewer GPUs than the server uses, two mounts at one place, an empty or repeated
-    /// list, an option of the client that its tool's release does not know.
+    /// list, an option of the client that its tool's release does not know, a server's command that is for another
+    /// number of GPUs (`-tp 4 -pp 2` with `gpus = 16`) or names another port than
+    /// `port`, a variable `CUDA_VISIBLE_DEVICES` of the server.
     pub fn new(recipe: Recipe, settings: Settings) -> Result<Self, PlanError> {
         let mut problems = Vec::new();
         checks::check_all(&recipe, &settings, &mut problems);

@@ -468,7 +468,13 @@ fn ports_are_claimed_and_nothing_is_opened() {
 /// their names.
 #[test]
 fn variables_of_a_server_stay_in_its_container() {
-    const NAMES: [&str; 3] = ["CONTAINERS_CONF", "APPTAINER_BIND", "_NIM_X"];
+    const NAMES: [&str; 5] = [
+        "CONTAINERS_CONF",
+        "APPTAINER_BIND",
+        "_NIM_X",
+        "LD_PRELOAD",
+        "SLURM_NTASKS",
+    ];
     let mut recipe = Recipe::llama3_70b_h100x4_fp8();
     for name in NAMES {
         let value = "/canary".parse().unwrap();

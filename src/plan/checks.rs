@@ -16,6 +16,7 @@ use crate::settings::Settings;
 use crate::slurm::{Directives, OptionName};
 
 use super::layers::Layers;
+use super::measured::Measured;
 use super::notes::{has_whole_nodes, used_gpus};
 
 /// All that does not need the options of the scripts.
@@ -122,14 +123,26 @@ fn signal_problem(launch: &Directives, settings: &Settings, origin: String) -> O
     }
 }
 
-/// Flags with which servers are told over how many GPUs to split a model.
-const TENSOR_PARALLEL_FLAGS: [&str; 5] = [
-    "--tensor-parallel-size",
-    "--tp-size",
-    "--tp_size",
-    "--tp",
-    "-tp",
+/// Flags with which servers are told over how many GPUs to split a layer.
+const TENSOR_FLAGS: [&str; 4] = ["--tensor-parallel-size", "--tp-size", "--tp", "-tp"];
+
+/// Flags with which servers are told how often to do so: in a pipeline, for parts of a prompt, and with all of the model. Source:
+/// vLLM's `EngineArgs`, SGLang's `server_args.py` and TensorRT-LLM's `serve.py`. With SGLang's `--enable-dp-attention`, the
+/// last is a part of the first.
+const OTHER_FLAGS: [&[&str]; 3] = [
+    &["--pipeline-parallel-size", "--pp-size", "--pp", "-pp"],
+    &[
+        "--prefill-context-parallel-size",
+        "-pcp",
+        "--context-parallel-size",
+        "--cp-size",
+    ],
+    &["--data-parallel-size", "--dp-size", "--dp", "-dp"],
 ];
+
+/// Flags and variables with which servers are told on which port to listen.
+const PORT_FLAGS: [&str; 2] = ["--port", "--server-port"];
+const PORT_VARIABLES: [&str; 2] = ["NIM_SERVER_PORT", "LLAMA_ARG_PORT"];
 
 /// More than a job has time for. Two short lists make a long script: each use case is
 /// measured at each concurrency.
@@ -202,20 +215,18 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
     let variants = server.variants.iter();
     let commands = std::iter::once(&server.command).chain(variants.map(|variant| &variant.command));
-    // What follows from a 0 is not told.
-    let is_sized = server.total_gpus() > 0;
     for command in commands {
-        if is_sized {
-            check_command(command, server, problems);
-        }
         check_secrets(command, problems);
     }
+    check_commands(server, problems);
     check_placeholders(server, problems);
     let variants = server.variants.iter();
     let of_variants = variants.flat_map(|variant| &variant.environment);
     for (name, value) in server.environment.iter().chain(of_variants) {
         check_variable(name, value, problems);
     }
+    // What follows from a 0 is not told.
+    let is_sized = server.total_gpus() > 0;
     if let Some(engine) = model.engine.as_ref().filter(|_| is_sized) {
         check_engine(engine, recipe, problems);
     }
@@ -417,33 +428,100 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
 }
 
-/// A command must split the model over the GPUs that the server has.
-fn check_command(command: &[Word], server: &Server, problems: &mut Vec<Problem>) {
-    let used = server.gpus;
-    let mut words = command.iter().map(Word::as_str);
-    while let Some(word) = words.next() {
-        let (flag, given) = match word.split_once('=') {
-            Some((flag, given)) if TENSOR_PARALLEL_FLAGS.contains(&flag) => (flag, given),
-            None if TENSOR_PARALLEL_FLAGS.contains(&word) => {
-                (word, words.next().unwrap_or_default())
+/// Each command must be for the server's GPUs and its port.
+fn check_commands(server: &Server, problems: &mut Vec<Problem>) {
+    for measured in Measured::all(server) {
+        // What follows from a 0 is not told.
+        let sizes = parallelism(&measured, server).filter(|_| server.total_gpus() > 0);
+        let port = other_port(&measured, server);
+        for problem in sizes.into_iter().chain(port) {
+            if !problems.contains(&problem) {
+                problems.push(problem);
             }
-            _ => continue,
-        };
-        let is_right = matches!(given, "{gpus}" | "{total_gpus}")
-            || given
-                .parse()
-                .is_ok_and(|given: u32| [used, server.total_gpus()].contains(&given));
-        // A mistyped placeholder is told as that.
-        let mistyped = || command.iter().flat_map(Word::mistyped_placeholders);
-        let is_mistyped = mistyped().any(|(own, _)| own == given);
-        if !is_right && !is_mistyped {
-            problems.push(Problem::TensorParallelism {
-                flag: flag.to_owned(),
-                given: given.to_owned(),
-                used,
-            });
         }
     }
+}
+
+/// The flags with which a command is for other GPUs than the server's.
+fn parallelism(measured: &Measured<'_>, server: &Server) -> Option<Problem> {
+    let (used, total) = (server.gpus, server.total_gpus());
+    let number = |given: &str| match given {
+        "{gpus}" => Some(used),
+        "{total_gpus}" => Some(total),
+        "{nodes}" => Some(server.nodes),
+        _ => given.parse().ok(),
+    };
+    let (flag, given) = measured.value_of(&TENSOR_FLAGS)?;
+    // A mistyped placeholder is told as that.
+    let is_mistyped = Word::parse(given).is_ok_and(|it| it.mistyped_placeholders().count() > 0);
+    if is_mistyped {
+        return None;
+    }
+    let lone = Problem::TensorParallelism {
+        flag: flag.to_owned(),
+        given: given.to_owned(),
+        used,
+    };
+    let Some(first) = number(given) else {
+        return Some(lone);
+    };
+    let mut flags = format!("{flag} {given}");
+    let mut products = vec![u64::from(first)];
+    for (flag, given) in OTHER_FLAGS.iter().filter_map(|own| measured.value_of(own)) {
+        // It is not known what the server makes of another text.
+        let times = u64::from(number(given)?);
+        for place in 0..products.len() {
+            products.push(products[place].saturating_mul(times));
+        }
+        flags.push_str(&format!(" {flag} {given}"));
+    }
+    let product = *products.last()?;
+    let fits = |product: &u64| [used, total].map(u64::from).contains(product);
+    match products.len() {
+        _ if products.iter().any(fits) => None,
+        1 => Some(lone),
+        _ => Some(Problem::ParallelSizes {
+            flags,
+            product,
+            used,
+            total,
+        }),
+    }
+}
+
+/// A port that is not the one on which the job asks.
+fn other_port(measured: &Measured<'_>, server: &Server) -> Option<Problem> {
+    let (replicas, port) = (server.replicas, server.port);
+    // Of several servers without ports, that is told.
+    if replicas > 1 && !has_port(server) {
+        return None;
+    }
+    let flags = PORT_FLAGS.iter().filter_map(|flag| {
+        let (flag, number) = measured.value_of(&[flag])?;
+        Some((format!("{flag} {number}"), number))
+    });
+    let variables = PORT_VARIABLES.iter().filter_map(|name| {
+        let number = *measured.environment.get(name)?;
+        Some((format!("{name}={number}"), number))
+    });
+    let is_other = |number: &str| {
+        let number = number.parse::<u16>();
+        number.is_ok_and(|number| replicas > 1 || number != port)
+    };
+    let (given, _) = flags
+        .chain(variables)
+        .find(|(_, number)| is_other(number))?;
+    Some(Problem::Port {
+        given,
+        port,
+        replicas,
+    })
+}
+
+/// Whether each of several servers gets its own port.
+fn has_port(server: &Server) -> bool {
+    let mut words = server.command.iter().chain(server.environment.values());
+    words.any(|word| word.as_str().contains("{port}"))
 }
 
 /// Words in braces that are no placeholder, but nearly one: a slip, and not a text of its own.
@@ -495,20 +573,16 @@ fn check_secrets(command: &[Word], problems: &mut Vec<Problem>) {
     }
 }
 
-/// A variable for the server must neither be a secret nor change its step.
+/// A variable for the server must neither be a secret nor say which GPUs it uses. All others are the recipe's to
+/// say: they are set in the container, behind srun and the runtime.
 fn check_variable(name: &EnvName, value: &Word, problems: &mut Vec<Problem>) {
     if may_be_secret(name.as_str(), value.as_str()) {
         problems.push(Problem::SecretValue {
             name: name.to_string(),
         });
     }
-    let is_srun_s = [
-        "LD_", "SLURM_", "SBATCH_", "SRUN_", "PYXIS_", "ENROOT_", "BASH_",
-    ]
-    .iter()
-    .any(|prefix| name.as_str().starts_with(prefix));
-    if is_srun_s || matches!(name.as_str(), "PATH" | "HOME" | "IFS") {
-        problems.push(Problem::StepVariable {
+    if name.as_str() == "CUDA_VISIBLE_DEVICES" {
+        problems.push(Problem::GpuVariable {
             name: name.to_string(),
         });
     }
@@ -606,8 +680,7 @@ fn check_replicas(server: &Server, problems: &mut Vec<Problem>) {
             last,
         });
     }
-    let mut words = server.command.iter().chain(server.environment.values());
-    if !words.any(|word| word.as_str().contains("{port}")) {
+    if !has_port(server) {
         problems.push(Problem::SharedPort { replicas });
     }
 }

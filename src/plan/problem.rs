@@ -339,6 +339,37 @@ pub enum Problem {
         /// GPUs that the server uses.
         used: u32,
     },
+    /// The server's command splits and repeats the model for another number of GPUs.
+    #[error(
+        "the recipe's server command says {flags}, which is for {}, but server.gpus is {used}: write numbers whose product \
+         is {used}{}",
+        counted(product, "GPU"),
+        if total == used { String::new() } else { format!(", or {total} for all nodes") }
+    )]
+    ParallelSizes {
+        /// The command's flags with their numbers.
+        flags: String,
+        /// The product of the numbers.
+        product: u64,
+        /// GPUs that the server uses on each node.
+        used: u32,
+        /// GPUs that it uses on all nodes.
+        total: u32,
+    },
+    /// The server is told to listen on another port than the job asks on.
+    #[error(
+        "the recipe's server has {given}, but {}: write {{port}} in place of the number{}",
+        if *replicas == 1 { format!("server.port is {port}") } else { format!("its {replicas} servers get ports from {port} on") },
+        if *replicas == 1 { ", or the same number as server.port" } else { "" }
+    )]
+    Port {
+        /// The flag or variable with its number.
+        given: String,
+        /// The port on which the job asks, of several servers the first.
+        port: u16,
+        /// Servers side by side.
+        replicas: u32,
+    },
     /// The engine's file list has other parts than the server has GPUs.
     #[error(
         "the recipe's engine has {}, but its server uses {}: one file for each GPU is needed",
@@ -462,12 +493,12 @@ pub enum Problem {
         /// The option that it is given to.
         option: String,
     },
-    /// A variable for the server would change how its step is started.
+    /// A variable for the server would win over the GPUs that it gets.
     #[error(
-        "the recipe's server.environment has {name}, which would change srun itself: put env {name}=... in front of \
-         server.command"
+        "the recipe's server.environment has {name}, which Slurm and server.replicas decide: leave it out, and say in \
+         server.gpus how many GPUs the server uses"
     )]
-    StepVariable {
+    GpuVariable {
         /// The variable.
         name: String,
     },

@@ -3,7 +3,8 @@ use std::collections::HashSet;
 use super::problem::Problem;
 use super::*;
 use crate::recipe::{
-    ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, Search, UseCase, Word,
+    ArrayBy, ClientTool, ModelSource, PrefixCache, ReplicaUse, Search, Server, UseCase, Variant,
+    Word,
 };
 
 #[test]
@@ -242,15 +243,24 @@ fn arrays_that_are_refused() {
         by(ArrayBy::Server)(recipe);
         let variant = &mut recipe.server.variants[0];
         variant.command = ["-tp", "3"].map(|word| word.parse().unwrap()).into();
-        let path = ("PATH".parse().unwrap(), "/opt".parse().unwrap());
-        variant.environment = [path].into();
+        let gpus = (
+            "CUDA_VISIBLE_DEVICES".parse().unwrap(),
+            "0".parse().unwrap(),
+        );
+        variant.environment = [gpus].into();
     };
     let refused = refusal(unsafe_variant, "");
     assert!(
         refused.contains("command says -tp 3, but server.gpus is 4"),
         "{refused}"
     );
-    assert!(refused.contains("server.environment has PATH"), "{refused}");
+    assert!(
+        refused.contains(
+            "the recipe's server.environment has CUDA_VISIBLE_DEVICES, which Slurm and server.replicas decide: leave it out, \
+             and say in server.gpus how many GPUs the server uses"
+        ),
+        "{refused}"
+    );
 }
 
 fn plan(settings: &str) -> Result<Plan, String> {
@@ -561,6 +571,121 @@ fn servers_side_by_side() {
     assert!(Plan::new(recipe, settings).is_ok());
 }
 
+/// What a plan says of a server with these words behind the port, which its variant may add.
+fn said_of(change: impl FnOnce(&mut Server), words: &str, variant: &str) -> String {
+    let parse = |words: &str| Word::parse_all(words.split_whitespace()).unwrap();
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.server.gpus = 8;
+    recipe.server.command = parse(&format!(
+        "vllm serve {{model_path}} --port {{port}} {words}"
+    ));
+    if !variant.is_empty() {
+        let name = "a".parse().unwrap();
+        recipe.server.variants = vec![Variant::new(name).with_command(parse(variant))];
+    }
+    change(&mut recipe.server);
+    Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+/// All flags together say for how many GPUs the command is.
+#[test]
+fn a_model_is_split_and_repeated_over_the_gpus() {
+    let on_one = |words: &str, variant: &str| said_of(|_| {}, words, variant);
+    for words in [
+        "--tensor-parallel-size 4 --pipeline-parallel-size 2",
+        "--tensor_parallel_size=4 --data-parallel-size=2",
+        "-tp 4 -pp 2",
+        "-tp=2 -pp=2 -dp=2",
+        "--tp-size 8 --dp-size 8 --enable-dp-attention",
+        "--tp 2 --dp 4",
+        "--tp_size 4 --pp_size 2 --ep_size 4",
+        "--tp_size 4 --cp_size 2",
+        "-tp 1 -dp {gpus}",
+        "-tp 2 -dp $DP",
+        "-pp 8",
+    ] {
+        assert_eq!(on_one(words, ""), "", "{words}");
+    }
+    assert_eq!(on_one("-tp {gpus}", "-tp 1 --data-parallel-size 8"), "");
+    assert_eq!(
+        on_one("--tensor-parallel-size 4 -pp 3", ""),
+        "the recipe's server command says --tensor-parallel-size 4 -pp 3, which is for 12 GPUs, but server.gpus is 8: write \
+         numbers whose product is 8"
+    );
+    assert_eq!(
+        on_one("-tp 4 -pp 2", "-pp 1"),
+        "the recipe's server command says -tp 4 -pp 1, which is for 4 GPUs, but server.gpus is 8: write numbers whose product \
+         is 8"
+    );
+    assert_eq!(
+        on_one("--tp_size 4", ""),
+        "the recipe's server command says --tp_size 4, but server.gpus is 8: write --tp_size {gpus}"
+    );
+    assert!(on_one("-tp four -dp 2", "").contains("says -tp four, but"));
+    let on_two = |words: &str| said_of(|server| server.nodes = 2, words, "");
+    assert_eq!(on_two("-tp {gpus} -pp {nodes}"), "");
+    assert_eq!(on_two("-tp 1 -dp 16"), "");
+    assert!(
+        on_two("-tp 4 -pp 3").ends_with("write numbers whose product is 8, or 16 for all nodes")
+    );
+}
+
+#[test]
+fn a_server_listens_where_the_job_asks() {
+    let of_one = |words: &str| said_of(|_| {}, words, "");
+    let told = "but server.port is 8000: write {port} in place of the number, or the same number as server.port";
+    for (words, given) in [
+        ("--port 9000", "--port 9000"),
+        ("--port=9000", "--port 9000"),
+        ("--server-port 9000", "--server-port 9000"),
+    ] {
+        let expected = format!("the recipe's server has {given}, {told}");
+        assert_eq!(of_one(words), expected);
+        assert_eq!(said_of(|_| {}, "", words), expected);
+    }
+    for words in ["--port 9000 --port 8000", "--port $PORT", "--port"] {
+        assert_eq!(of_one(words), "");
+    }
+    let with = |name: &'static str, value: &'static str| {
+        let (name, value) = (name.parse().unwrap(), value.parse().unwrap());
+        said_of(
+            |server| _ = server.environment.insert(name, value),
+            "-tp 8",
+            "",
+        )
+    };
+    assert_eq!(
+        with("NIM_SERVER_PORT", "9000"),
+        format!("the recipe's server has NIM_SERVER_PORT=9000, {told}")
+    );
+    assert_eq!(with("MASTER_PORT", "50000"), "");
+    // The second one has another port.
+    let replicas = |server: &mut Server| server.replicas = 2;
+    assert_eq!(
+        said_of(replicas, "--port 8000", ""),
+        "the recipe's server has --port 8000, but its 2 servers get ports from 8000 on: write {port} in place of the number"
+    );
+}
+
+/// Variables are set in the container, behind srun and what it starts.
+#[test]
+fn variables_of_the_server_s_own_process() {
+    for name in [
+        "PATH",
+        "HOME",
+        "LD_LIBRARY_PATH",
+        "SLURM_NTASKS",
+        "BASH_ENV",
+        "NVIDIA_VISIBLE_DEVICES",
+    ] {
+        let set = |server: &mut Server| {
+            let value = "/opt".parse().unwrap();
+            server.environment.insert(name.parse().unwrap(), value);
+        };
+        assert_eq!(said_of(set, "", ""), "", "{name}");
+    }
+}
+
 #[test]
 fn what_a_runtime_cannot_do() {
     let refused = "\
@@ -768,6 +893,11 @@ fn what_a_tool_cannot_send_is_refused() {
              first that can",
         ),
         ("AIPerf 0.2.0", format!("{chat}, duration = 60"), ""),
+        (
+            "25.01",
+            format!("{rate}, prefix = {{ length = 10, count = 2 }}"),
+            "GenAI-Perf 0.0.10 (SDK 25.01) cannot do prefix: AIPerf 0.5.0 is the first that can",
+        ),
         (
             "AIPerf 0.4.0",
             format!("{rate}, arrival = 'poisson'"),
