@@ -427,6 +427,10 @@ fn no_gpus_are_noted() {
     for arguments in [&["render", "--check"][..], &["render"], &["explain"]] {
         assert_eq!(notes(arguments), NO_GPUS, "{arguments:?}");
     }
+    let settings = folder.path().join("site.toml");
+    std::fs::write(&settings, "cluster.gpus = 'none'\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    assert_eq!(notes(&["render", "--check", "--settings", settings]), "");
     assert_eq!(
         notes(&["render", "--check", "--sbatch", "launch.gres=gpu:8"]),
         ""
@@ -1106,7 +1110,10 @@ fn what_jobs_on_several_nodes_ask_for_is_noted() {
         assert!(output.status.success(), "{said}");
         said
     };
-    let two = |gpus: &str| notes("gpus = 4", "gpus = 4\nnodes = 2", gpus);
+    let two = |gpus: &str| {
+        let joined = "gpus = 4\nnodes = 2\nvariants = [{ name = 'a', command = ['--master-addr', '{leader_address}'] }]";
+        notes("gpus = 4", joined, gpus)
+    };
     assert_eq!(two("gpus=8"), "");
     let shared = |gpus: &str| {
         notes(

@@ -35,6 +35,12 @@ impl<'a> Measured<'a> {
         of_variants.into_iter().map(of_variant).collect()
     }
 
+    /// The words, and the values of variables.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
+        let values = self.environment.values();
+        self.command.iter().chain(values).copied()
+    }
+
     /// The last of these flags in the command, which counts, as it is written, and its value. Servers take `_` for `-`.
     pub(super) fn value_of(&self, flags: &[&str]) -> Option<(&'a str, &'a str)> {
         let is_one = |word: &str| flags.contains(&word.replace('_', "-").as_str());

@@ -1,17 +1,22 @@
 //! What is right on some clusters, and costs a night or a figure on most.
 
+use camino::Utf8Path;
+
 use crate::container::{Image, Registry};
 use crate::job_options::ScriptKind;
 use crate::plain::{counted, listed};
-use crate::recipe::{ModelSource, Recipe, Server, Tokenizer};
+use crate::recipe::{ClientTool, GenaiPerfVersion, ModelSource, Recipe, Server, Tokenizer};
+use crate::settings::HookPlace;
 use crate::slurm::{Directives, OptionName};
 
 use super::Plan;
 use super::layers::Layers;
+use super::measured::Measured;
 
 impl Plan {
     /// What the scripts ask for that is allowed, and seldom meant: fewer CPUs or less memory than a server needs, GPUs
-    /// that nobody uses, an image that is another one tomorrow. A sentence each, with what to type.
+    /// that nobody uses, an image that is another one tomorrow, nodes that nothing joins, a folder that no container sees. A
+    /// sentence each, with what to type.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
@@ -31,6 +36,10 @@ impl Plan {
             self.all_memory(),
             self.idle_gpus(),
             self.gpus_of_downloads(),
+            self.nodes_apart(),
+            self.port_of_the_server(),
+            self.unseen_folder(),
+            self.tool_of_another_image(),
         ];
         let images = [&self.recipe.server.image, &self.recipe.client.image];
         let mut moving: Vec<_> = images.into_iter().filter_map(moving_image).collect();
@@ -199,6 +208,120 @@ impl Plan {
             self.own_option(option)?,
             option.key(),
         ))
+    }
+
+    /// Nodes of a server that each start one of their own. An image may join them by what Slurm says.
+    fn nodes_apart(&self) -> Option<String> {
+        const JOINS: [&str; 6] = [
+            "{leader_address}",
+            "{node_rank}",
+            "{is_leader}",
+            "SLURM_",
+            "PMIX_",
+            "trtllm-llmapi-launch",
+        ];
+        let nodes = self.recipe.server.nodes;
+        let is_joined = |own: &Measured<'_>| {
+            own.texts()
+                .any(|text| JOINS.iter().any(|word| text.contains(word)))
+        };
+        let mut all = Measured::all(&self.recipe.server).into_iter();
+        if nodes == 1 || self.has_hook_in_server() || all.all(|own| is_joined(&own)) {
+            return None;
+        }
+        Some(format!(
+            "the server runs on {nodes} nodes, and nothing in its command or environment joins them: if the image does not do so \
+             either, each node starts a server of its own, and the first alone is measured. Name {{leader_address}} and \
+             {{node_rank}}, as deepseek-r1-h100x16-nim does, or write nodes = 1"
+        ))
+    }
+
+    /// A server that does not hear of its port, and by itself takes another one.
+    fn port_of_the_server(&self) -> Option<String> {
+        const DEFAULTS: [(&str, u16); 4] = [
+            ("vllm", 8000),
+            ("trtllm-serve", 8000),
+            ("sglang", 30000),
+            ("llama-server", 8080),
+        ];
+        let port = self.recipe.server.port;
+        let of = |own: Measured<'_>| {
+            let number = port.to_string();
+            // /app/llama-server, or Python's vllm.entrypoints.openai.api_server.
+            let name = |word: &str| {
+                let word = word.rsplit('/').next().unwrap_or(word).to_owned();
+                word.split('.').next().map(str::to_owned)
+            };
+            let mut names = own.command.iter().filter_map(|word| name(word));
+            let known = names.find_map(|name| DEFAULTS.iter().find(|(own, _)| *own == name))?;
+            let is_said = own
+                .texts()
+                .any(|text| text.contains("{port}") || text.contains(&number));
+            (known.1 != port && !is_said).then_some(known)
+        };
+        let all = Measured::all(&self.recipe.server);
+        let (name, default) = all.into_iter().find_map(of)?;
+        (!self.has_hook_in_server()).then(|| {
+            format!(
+                "nothing says the port to {name}, which then listens on {default}, and the job asks on {port}: add --port {{port}} to \
+                 server.command"
+            )
+        })
+    }
+
+    fn has_hook_in_server(&self) -> bool {
+        self.settings.hook(HookPlace::InServer).is_some()
+    }
+
+    /// A folder of the stage path that the server's container does not have.
+    fn unseen_folder(&self) -> Option<String> {
+        const STAGE: &str = "{stage_path}";
+        let weights = &self.recipe.model.weights;
+        let model = Some(weights.folder()).filter(|_| weights.are_staged());
+        let is_end = |c: char| c.is_whitespace() || "\"',:;=&|<>(){}$".contains(c);
+        let is_seen = |below: &str| {
+            let below = Utf8Path::new(below.trim_start_matches('/'));
+            let is_own = |own: &str| below.starts_with(own);
+            let mut mounts = self.settings.mounts().iter();
+            is_own("nim_cache")
+                || model.as_deref().is_some_and(is_own)
+                || match self.settings.stage_path() {
+                    Some(stage) => {
+                        let whole = Utf8Path::new(stage.as_str()).join(below);
+                        mounts.any(|mount| whole.starts_with(mount.destination()))
+                    }
+                    // Who knows.
+                    None => mounts.next().is_some(),
+                }
+        };
+        let all = Measured::all(&self.recipe.server);
+        let texts = all.iter().flat_map(Measured::texts);
+        let below = texts.flat_map(|text| text.split(STAGE).skip(1));
+        let below = below.map(|below| below.split(is_end).next().unwrap_or_default());
+        let below = below.into_iter().find(|below| !is_seen(below))?;
+        Some(format!(
+            "the server's command or environment has {STAGE}{below}, which its container does not see: mount the folder with mounts \
+             under [container] of the settings, as in mounts = [\"/data/loras:/loras:ro\"], and write /loras in the recipe"
+        ))
+    }
+
+    /// The client's image is NVIDIA's of one release, and its tool is said to be another one's.
+    fn tool_of_another_image(&self) -> Option<String> {
+        let client = &self.recipe.client;
+        let ClientTool::GenaiPerf(said) = client.tool else {
+            return None;
+        };
+        let release = client.image.tag()?.strip_suffix("-py3-sdk")?;
+        let own = GenaiPerfVersion::parse(release).ok()?;
+        let is_other = client.image.path().ends_with("nvidia/tritonserver") && own != said;
+        is_other.then(|| {
+            format!(
+                "the client's image {} has GenAI-Perf {own}, and the recipe says {}: write tool = {{ genai_perf = \"{release}\" }}, \
+                 or name the image of that release",
+                client.image,
+                said.with_image(),
+            )
+        })
     }
 
     /// How launch.sh alone asks for GPUs with this option, and where the rest would be idle, for as many as are used.

@@ -686,6 +686,143 @@ fn variables_of_the_server_s_own_process() {
     }
 }
 
+/// The notes of a server, but for what it asks Slurm for.
+fn notes_of(recipe: &str, settings: &str, change: impl Fn(&mut Recipe)) -> Vec<String> {
+    let mut recipe = Recipe::built_in(recipe).unwrap();
+    change(&mut recipe);
+    let settings = Settings::from_toml(settings).unwrap();
+    let plan = Plan::new(recipe, settings).unwrap_or_else(|error| panic!("{error}"));
+    plan.notes()
+}
+
+#[test]
+fn built_in_recipes_have_no_notes() {
+    for name in Recipe::BUILT_IN {
+        assert!(notes_of(name, "", |_| {}).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn nodes_that_nothing_joins() {
+    let notes = |settings: &str, word: &str| {
+        notes_of("llama3-3-70b-h100x4-vllm", settings, |recipe| {
+            recipe.server.nodes = 2;
+            recipe.server.command.push(word.parse().unwrap());
+        })
+    };
+    assert_eq!(
+        notes("", "--headless"),
+        [
+            "the server runs on 2 nodes, and nothing in its command or environment joins them: if the image does not do so \
+          either, each node starts a server of its own, and the first alone is measured. Name {leader_address} and \
+          {node_rank}, as deepseek-r1-h100x16-nim does, or write nodes = 1"
+        ]
+    );
+    for word in [
+        "--node-rank={node_rank}",
+        "[ $SLURM_NODEID = 0 ]",
+        "trtllm-llmapi-launch",
+    ] {
+        assert!(notes("", word).is_empty(), "{word}");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_hear_of_its_port() {
+    let notes = |port: u16, command: &str| {
+        notes_of("llama3-3-70b-h100x4-vllm", "", |recipe| {
+            recipe.server.port = port;
+            recipe.server.command = Word::parse_all(command.split(' ')).unwrap();
+        })
+    };
+    for (port, command, name, default) in [
+        (9000, "vllm serve {model_path}", "vllm", 8000),
+        (
+            9000,
+            "python3 -m vllm.entrypoints.openai.api_server",
+            "vllm",
+            8000,
+        ),
+        (8000, "python3 -m sglang.launch_server", "sglang", 30000),
+        (
+            8000,
+            "/app/llama-server -m {model_path}",
+            "llama-server",
+            8080,
+        ),
+    ] {
+        assert_eq!(
+            notes(port, command),
+            [format!(
+                "nothing says the port to {name}, which then listens on {default}, and the job asks on {port}: add --port {{port}} to \
+                 server.command"
+            )]
+        );
+    }
+    for (port, command) in [
+        (8000, "vllm serve {model_path}"),
+        (30000, "python3 -m sglang.launch_server"),
+        (9000, "/opt/site/serve"),
+        (9000, "vllm serve {model_path} --port 9000"),
+    ] {
+        assert!(notes(port, command).is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn a_folder_of_the_stage_path_that_no_container_sees() {
+    let notes = |settings: &str, word: &str| {
+        notes_of("llama3-3-70b-h100x4-vllm", settings, |recipe| {
+            recipe.server.command.push(word.parse().unwrap());
+        })
+    };
+    let told = |folder: &str| {
+        vec![format!(
+            "the server's command or environment has {{stage_path}}{folder}, which its container does not see: mount the folder with \
+             mounts under [container] of the settings, as in mounts = [\"/data/loras:/loras:ro\"], and write /loras in the recipe"
+        )]
+    };
+    let module = r#"{"name": "sql", "path": "{stage_path}/loras/sql"}"#;
+    assert_eq!(notes("", module), told("/loras/sql"));
+    let elsewhere = "stage_path = '/p'\ncontainer.mounts = ['/data:/data']";
+    assert_eq!(notes(elsewhere, module), told("/loras/sql"));
+    let mounted = "stage_path = '/p'\ncontainer.mounts = ['/p/loras:/p/loras']";
+    assert!(notes(mounted, module).is_empty());
+    for word in [
+        "{stage_path}/nim_cache/a",
+        "{stage_path}/Llama-3.3-70B-Instruct_6f6073b42301/a.jinja",
+    ] {
+        assert!(notes("", word).is_empty(), "{word}");
+    }
+}
+
+#[test]
+fn a_tool_of_another_image() {
+    let notes = |tag: &str, release: &str| {
+        notes_of("llama3-3-70b-h100x4-vllm", "", |recipe| {
+            let image = format!("nvcr.io/nvidia/tritonserver:{tag}");
+            recipe.client.image = image.parse().unwrap();
+            recipe.client.tool = ClientTool::GenaiPerf(release.parse().unwrap());
+        })
+    };
+    assert_eq!(
+        notes("25.08-py3-sdk", "25.01"),
+        [
+            "the client's image nvcr.io/nvidia/tritonserver:25.08-py3-sdk has GenAI-Perf 0.0.16, and the recipe says 0.0.10 (SDK \
+          25.01): write tool = { genai_perf = \"25.08\" }, or name the image of that release"
+        ]
+    );
+    assert_eq!(notes("25.01-py3-sdk", "0.0.16").len(), 1);
+    for (tag, release) in [
+        ("25.01-py3-sdk", "0.0.10"),
+        ("25.07-py3-sdk", "25.06"),
+        ("26.01-py3-sdk", "25.12"),
+        ("own", "25.01"),
+    ] {
+        assert!(notes(tag, release).is_empty(), "{tag}");
+    }
+}
+
 #[test]
 fn what_a_runtime_cannot_do() {
     let refused = "\

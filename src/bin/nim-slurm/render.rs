@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use nim_slurm::container::{Image, Registry};
 use nim_slurm::recipe::{ClientTool, ModelSource};
 use nim_slurm::slurm::OptionName;
-use nim_slurm::{Outsider, Plan, ScriptKind, WrittenFile, shell_word};
+use nim_slurm::{GpuRequest, Outsider, Plan, ScriptKind, WrittenFile, shell_word};
 
 use crate::follow::overridden_stage_path;
 use crate::inputs::Inputs;
@@ -178,7 +178,8 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(overridden_stage_path(plan));
     notes.extend(image_without_aiperf(plan));
     notes.extend(plan.notes());
-    if !plan.directives(ScriptKind::Launch).asks_for_gpus() {
+    let is_managed = plan.settings().cluster().gpus != Some(GpuRequest::None);
+    if is_managed && !plan.directives(ScriptKind::Launch).asks_for_gpus() {
         notes.push(format!(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",
             plan.recipe().server.gpus_per_node()
