@@ -355,7 +355,7 @@ impl<'a> Report<'a> {
     }
 
     /// What is said of points that are [too short](Run::short_points): how many, of which jobs where others are not, and
-    /// with how many requests they would be long enough. `None` when none is.
+    /// with [how many requests](Run::enough_requests), or [what else](Run::longer_use_cases), they would be long enough. `None` when none is.
     ///
     /// ```
     /// use nim_slurm::Report;
@@ -820,14 +820,14 @@ fn short_points(run: &Run) -> Option<String> {
         ("their", "them")
     };
     let enough = run.enough_requests();
-    let enough = enough.map(|enough| format!(" ({enough})"));
+    let enough = enough.map(|enough| format!("more requests ({enough})"));
+    let longer: Vec<_> = enough.into_iter().chain(run.longer_use_cases()).collect();
     (!short.is_empty()).then(|| {
         format!(
-            "{} of {}{of_jobs} ran for less than 10 s: do not rely on {its} numbers, and measure {it} again with more \
-             requests{}",
+            "{} of {}{of_jobs} ran for less than 10 s: do not rely on {its} numbers, and measure {it} again with {}",
             short.len(),
             counted(points, "point"),
-            enough.unwrap_or_default()
+            longer.join(" and ")
         )
     })
 }

@@ -534,6 +534,19 @@ fn short_points_are_measured_again_by_a_command_that_can_be_typed() {
             format!("{PROGRAM} run {kept} --requests-per-concurrency 47")
         );
     }
+    // So many conversations, of four requests each.
+    let measured = format!("stage/results/{point}/measurement.txt");
+    site.write(&measured, "requests=80\nprompts=20\n");
+    let few = "the command of its submission with --requests-per-concurrency 12";
+    assert_eq!(again(&[]), few);
+    // No number of requests makes this one longer.
+    let timed = "own_command=--benchmark-duration\nown_command=5\n";
+    site.write(&measured, timed);
+    let ended = site.run(&["follow", "7"]);
+    let advice = "do not rely on their numbers; in the recipe, write a longer duration (use case chat), and measure again\n\
+                  the results are in ";
+    ended.assert(0, &[advice], &[]);
+    assert!(!ended.printed.contains("-requests"), "{}", ended.printed);
 }
 
 /// What the settings make an array has no task that the recipe knows: one of them is followed.

@@ -1214,6 +1214,59 @@ fn points_that_are_too_short_have_no_mark_of_the_best() {
     assert!(page.contains(words), "{page}");
 }
 
+/// A number of requests makes some longer, and what ends the others does the rest.
+#[test]
+fn short_points_of_a_trace_or_a_duration_need_no_more_requests() {
+    let results = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(results.path()).unwrap();
+    let said = || {
+        let run = nim_slurm::results::Run::read(path).unwrap();
+        nim_slurm::Report::new(&run).short_points().unwrap()
+    };
+    let put = |name: &str, measured: &str| {
+        let folder = path.join(name);
+        copy(Utf8Path::new("tests/data/requests/aiperf-1"), &folder);
+        fs::write(folder.join("measurement.txt"), measured).unwrap();
+        folder
+    };
+    let folder = put("llama_1_schedule_replay_data_data_7", "requests=20\n");
+    // Of a trace, the tool names no concurrency.
+    let file = folder.join("profile_export_aiperf.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(file, text.replace("\"concurrency\"", "\"other\"")).unwrap();
+    let begin = "1 of 1 point ran for less than 10 s: do not rely on its numbers, and measure it again with";
+    let trace = "a trace with more lines (use case replay)";
+    assert_eq!(said(), format!("{begin} {trace}"));
+    let timed = |seconds: u32| {
+        format!(
+            "own_command=--benchmark-duration\nown_command={seconds}\nown_command=--streaming\n"
+        )
+    };
+    put("llama_1_1_quick_128_128_7", &timed(5));
+    put("llama_1_1_chat_128_128_7", "requests=20\nprompts=20\n");
+    let begin = "3 of 3 points ran for less than 10 s: do not rely on their numbers, and measure them again with";
+    let requests = "more requests (--requests-per-concurrency 47)";
+    let duration = "a longer duration (use case quick)";
+    assert_eq!(
+        said(),
+        format!("{begin} {requests} and {duration} and {trace}")
+    );
+    // The longer one takes the place of the short one.
+    let longer = path.join("llama_1_1_quick_128_128_8");
+    copy(
+        Utf8Path::new("tests/data/search/sample-model_4_8_chat_128_128_1"),
+        &longer,
+    );
+    fs::write(longer.join("measurement.txt"), timed(30)).unwrap();
+    for job in [7, 8] {
+        let manifest = format!(r#"{{"job_id": "{job}", "fingerprint": "a"}}"#);
+        fs::write(path.join(format!("run_{job}.json")), manifest).unwrap();
+    }
+    let said = said();
+    assert!(said.starts_with("2 of 3 points, of job 7, ran "), "{said}");
+    assert!(!said.contains("duration"), "{said}");
+}
+
 /// A rate is no concurrency.
 #[test]
 fn loads_of_several_kinds_are_each_named() {

@@ -268,7 +268,7 @@ fn command_to_copy(plan: &Plan, results: &Utf8Path, launch: Option<&JobRecord>) 
     format!("{} | tar -xf -", words.join(" "))
 }
 
-/// What is said of a success whose figures are not to go by, and how many requests would do; `again` makes a command of their flag.
+/// What is said of a success whose figures are not to go by, and what would do; `again` makes a command of the flag for more requests.
 fn too_short(
     progress: &Progress,
     results: &Utf8Path,
@@ -278,14 +278,24 @@ fn too_short(
     let short = run.short_points();
     let shortest = short.iter().filter_map(|point| point.seconds());
     let shortest = shortest.reduce(f64::min)?;
-    let enough = run.enough_requests()?;
+    let command = run
+        .enough_requests()
+        .map(|enough| again(&enough.to_string()));
+    let longer = run.longer_use_cases().join(" and ");
+    let advice = match command {
+        Some(command) if longer.is_empty() => format!(
+            "to measure again: {command}\nthe report then shows the new points in place of these"
+        ),
+        Some(command) => {
+            format!("in the recipe, write {longer}; then, to measure again: {command}")
+        }
+        None => format!("in the recipe, write {longer}, and measure again"),
+    };
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\
-         do not rely on their numbers; to measure again: {}\n\
-         the report then shows the new points in place of these",
+         do not rely on their numbers; {advice}",
         short.len(),
         run.points().len(),
-        again(&enough.to_string())
     ))
 }
 
