@@ -11,7 +11,8 @@ use std::path::Path;
 use std::process::Command;
 
 use nim_slurm::recipe::{
-    ClientTool, DataFormat, DataSet, Prefix, PrefixCache, Search, SearchedLoad, UseCase,
+    ArrayBy, ClientTool, DataFormat, DataSet, Prefix, PrefixCache, Search, SearchedLoad, UseCase,
+    Variant,
 };
 use nim_slurm::results::{Difference, Run};
 use nim_slurm::{Length, Load, Plan, Recipe, Settings};
@@ -157,29 +158,36 @@ fn releases_that_cannot_are_refused_with_the_first_that_can() {
     );
 }
 
-/// Points take the prompts in turn, each set its own, and the command names the set.
-#[test]
-fn each_point_has_prompts_of_its_own() {
+/// Two use cases with the prompts of one file, and one with those of another.
+fn of_two_files() -> Recipe {
     let other = "data = { file = '/data/b.json', format = 'sharegpt' }";
-    let recipe = with(&format!(
+    with(&format!(
         "'chat:128/128', {{ name = 'a', {DATA}, output = 128 }}, {{ name = 'b', {other}, output = 128 }}, \
          {{ name = 'c', {DATA}, output = 128, request_rate = [1] }}"
     ))
     .unwrap()
-    .with_concurrency([1, 8]);
-    let rows = |launch: &str| -> Vec<String> {
-        let (_, rows) = launch.split_once("\npoints=(\n").unwrap();
-        let (rows, _) = rows.split_once("\n)\n").unwrap();
-        let rows = rows.lines().map(|row| row.trim().trim_matches('\''));
-        rows.filter(|row| row.contains(" data "))
-            .map(str::to_owned)
-            .collect()
-    };
-    let sets = |launch: &str| -> Vec<String> {
-        let (_, sets) = launch.split_once("\nreadonly data_sets=(\n").unwrap();
-        let (sets, _) = sets.split_once("\n)\n").unwrap();
-        sets.lines().map(|set| set.trim().to_owned()).collect()
-    };
+    .with_concurrency([1, 8])
+}
+
+fn rows(launch: &str) -> Vec<String> {
+    let (_, rows) = launch.split_once("\npoints=(\n").unwrap();
+    let (rows, _) = rows.split_once("\n)\n").unwrap();
+    let rows = rows.lines().map(|row| row.trim().trim_matches('\''));
+    rows.filter(|row| row.contains(" data "))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn sets(launch: &str) -> Vec<String> {
+    let (_, sets) = launch.split_once("\nreadonly data_sets=(\n").unwrap();
+    let (sets, _) = sets.split_once("\n)\n").unwrap();
+    sets.lines().map(|set| set.trim().to_owned()).collect()
+}
+
+/// Points take the prompts in turn, each set its own, and the command names the set.
+#[test]
+fn each_point_has_prompts_of_its_own() {
+    let recipe = of_two_files();
     let launch = plan(recipe.clone()).unwrap();
     let expected = [
         "a data 128 8 40 40 0 1 1 0",
@@ -237,6 +245,46 @@ fn each_point_has_prompts_of_its_own() {
         command
             .windows(2)
             .any(|words| words == ["--custom-dataset-type", "single_turn"])
+    );
+}
+
+/// Each turn and each task has a server of its own, which has seen nothing yet.
+#[test]
+fn a_server_has_the_prompts_of_its_own_points() {
+    let mut several = of_two_files();
+    several.server.prefix_cache = PrefixCache::On;
+    several.sweep.repeat = 2;
+    let mut in_turns = several.clone();
+    in_turns.server.variants = ["one", "two"]
+        .map(|name| Variant::new(name.parse().unwrap()))
+        .into();
+    let launch = plan(in_turns.clone()).unwrap();
+    assert_eq!(sets(&launch)[1], "'sharegpt 60 /data/b.json'");
+    assert_eq!(rows(&launch)[1], "0 b data 128 8 40 40 0 1 2 0");
+    // The turns of the second round have other prompts than those of the first.
+    assert_eq!(rows(&launch)[11], "2 b data 128 8 40 40 60 2 2 0");
+    assert_eq!(rows(&launch)[16], "3 b data 128 8 40 40 60 2 2 0");
+    in_turns.sweep.array = Some(ArrayBy::Server);
+    assert_eq!(
+        sets(&plan(in_turns).unwrap())[1],
+        "'sharegpt 120 /data/b.json'"
+    );
+    several.sweep.array = Some(ArrayBy::Point);
+    let launch = plan(several).unwrap();
+    assert_eq!(
+        sets(&launch),
+        [
+            "'prompts 120 /data/prompts.jsonl'",
+            "'sharegpt 80 /data/b.json'"
+        ]
+    );
+    // The repeats of a task's point lie side by side in the file.
+    assert_eq!(
+        rows(&launch)[2..4],
+        [
+            "2 b data 128 8 40 40 0 1 2 0",
+            "2 b data 128 8 40 40 40 2 2 0"
+        ]
     );
 }
 
@@ -990,6 +1038,20 @@ fn a_trace_is_its_own_load() {
     alone.sweep.percentile = Some("p95".parse().unwrap());
     let text = alone.to_toml();
     assert_eq!(Recipe::from_toml(&text).unwrap(), alone, "{text}");
+    let no_effect = "the recipe's sweep.percentile = \"p95\" has no effect: it asks for more requests, and a duration or a trace \
+                     ends the points of each use case: leave it out";
+    let said = plan(alone.clone()).unwrap_err();
+    assert_eq!(said.lines().last(), Some(no_effect), "{said}");
+    let mut timed = alone.clone().with_concurrency([1]);
+    let quick = UseCase::parse("quick:128/64").unwrap();
+    let quick = quick.with_duration("5s".parse().unwrap());
+    timed.sweep.use_cases.push(quick);
+    let said = plan(timed.clone()).unwrap_err();
+    assert_eq!(said.lines().last(), Some(no_effect), "{said}");
+    // It has one where some points are ended by their requests.
+    timed.sweep.use_cases.push("chat:128/64".parse().unwrap());
+    plan(timed).unwrap();
+    alone.sweep.percentile = None;
     let points = alone.sweep.points();
     let loads: Vec<_> = points
         .iter()

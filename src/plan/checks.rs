@@ -9,7 +9,7 @@ use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
     ArrayBy, Client, Engine, Goodput, ModelSource, PrefixCache, Recipe, ReplicaUse, ResultName,
-    SEARCHED, Search, SearchedLoad, Server, SweepPoint, Tokenizer, UseCase, Word,
+    SEARCHED, Search, SearchedLoad, Server, Sweep, SweepPoint, Tokenizer, UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -207,6 +207,7 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if points <= MOST_POINTS {
         check_use_cases(recipe, problems);
     }
+    problems.extend(percentile_without_effect(sweep));
     if let Some(entry) = first_repeated(&sweep.concurrency) {
         problems.push(Problem::Repeated {
             list: "sweep.concurrency",
@@ -244,6 +245,14 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             file: file.to_string(),
         });
     }
+}
+
+fn percentile_without_effect(sweep: &Sweep) -> Option<Problem> {
+    let is_ended = |use_case: &UseCase| use_case.duration().is_some() || use_case.is_scheduled();
+    let mut use_cases = sweep.use_cases.iter();
+    let has_effect = sweep.use_cases.is_empty() || !use_cases.all(is_ended);
+    let percentile = sweep.percentile.filter(|_| !has_effect)?;
+    Some(Problem::PercentileWithoutEffect { percentile })
 }
 
 /// Use cases must go together with one another, with the client and with the time of a point.

@@ -594,6 +594,15 @@ pub enum Problem {
          search = {{ itl = 25, to = 64 }}"
     )]
     NoLoad,
+    /// A time or a file ends each point, so no percentile makes one longer.
+    #[error(
+        "the recipe's sweep.percentile = \"{percentile}\" has no effect: it asks for more requests, and a duration or a trace ends \
+         the points of each use case: leave it out"
+    )]
+    PercentileWithoutEffect {
+        /// The percentile.
+        percentile: Percentile,
+    },
     /// A search has levels of its own, and takes one after the other.
     #[error("the recipe's sweep.search does not go with {key}: leave one of them out")]
     SearchBeside {

@@ -75,7 +75,7 @@ pub struct Sweep {
     pub min_requests: u32,
     /// The percentile that the results must be able to support; by default none. Each point then
     /// sends at least as many requests as [it takes](Percentile::requests_needed) to claim it, and
-    /// each of its streams generates 2,048 tokens or more.
+    /// each of its streams generates 2,048 tokens or more. Points that a duration or a trace ends stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percentile: Option<Percentile>,
     /// Seconds after which a point is given up; 900 by default. Its warm-up may take as long.

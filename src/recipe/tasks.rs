@@ -150,29 +150,35 @@ impl Recipe {
         sets
     }
 
-    /// How many prompts, or conversations, a data set must have: those of its largest point, and where the server
-    /// keeps what it has seen, those of all of them.
+    /// How many prompts, or conversations, a data set must have: those of its largest point, and where a server
+    /// keeps what it has seen, those of all points of a task or turn, which has a server of its own.
     pub(crate) fn prompts_needed(&self, data: &(String, &DataFile)) -> u64 {
-        let points = self.sweep.points();
-        let prompts = (points.iter())
-            .filter(|point| point.use_case.data_set().as_ref() == Some(data))
-            .map(SweepPoint::prompts);
-        match self.server.prefix_cache {
-            PrefixCache::On => prompts.fold(0, u64::saturating_add),
-            PrefixCache::Off | PrefixCache::Flush => prompts.max().unwrap_or_default(),
-        }
+        let of_task = |task: &Task| {
+            let prompts = (task.points.iter())
+                .filter(|point| point.use_case.data_set().as_ref() == Some(data))
+                .map(SweepPoint::prompts);
+            match self.server.prefix_cache {
+                PrefixCache::On => prompts.fold(0, u64::saturating_add),
+                PrefixCache::Off | PrefixCache::Flush => prompts.max().unwrap_or_default(),
+            }
+        };
+        self.tasks().iter().map(of_task).max().unwrap_or_default()
     }
 
-    /// Each point with a data set, and how many of its prompts the points before it have.
+    /// Each point with a data set, and how many of its prompts the points before it have: those of a task or turn lie side by side.
     fn first_prompts(&self) -> Vec<(SweepPoint, u64)> {
         let sets = self.data_sets();
         if sets.is_empty() {
             return Vec::new();
         }
         let mut taken = vec![0_u64; sets.len()];
-        let mut points = Vec::new();
-        let points_of_prompts = self.sweep.points().into_iter();
-        for point in points_of_prompts.filter(|point| !point.use_case.is_scheduled()) {
+        let mut points: Vec<(SweepPoint, u64)> = Vec::new();
+        let of_prompts = self.tasks().into_iter().flat_map(|task| task.points);
+        for point in of_prompts.filter(|point| !point.use_case.is_scheduled()) {
+            // Variants have the same points.
+            if points.iter().any(|(own, _)| *own == point) {
+                continue;
+            }
             let place = sets
                 .iter()
                 .position(|own| point.use_case.data_set().as_ref() == Some(own));

@@ -17,7 +17,7 @@ for number in "${!data_sets[@]}"; do
   read -r said words seconds tokens <<<"$said"
   whose='a point' what=prompts each=request
   [[ $format != *-t* ]] || what='conversations of enough turns' each=conversation
-  [[ $prefix_cache != on ]] || whose='all its points, since the server may keep what it has seen'
+  [[ $prefix_cache != on ]] || whose='all points of a server, which may keep what it has seen'
   ((said >= needed)) ||
     end_with data_lacks "missing: $what in the data set $file: it has $said that differ, and $needed are needed, one for" \
       "each $each of $whose; take a larger file, or send fewer requests"
