@@ -155,7 +155,6 @@ check_folder() {
   missing_files "$folder" "$@"
   for file in "${REPLIES[@]}"; do
     [[ -f $folder/$file ]] && word=empty || word=missing
-    [[ $file != tokenizer.json ]] || word+=" (it counts the tokens, unless the recipe names a tokenizer under [client])"
     echo "$file is $word"
   done
 }

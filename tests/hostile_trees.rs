@@ -619,6 +619,63 @@ fn unreadable_is_not_absent() {
     }
 }
 
+/// A recipe says what must be there; of tokenizers, each form is one.
+#[test]
+fn what_a_model_lacks_is_named() {
+    let site = Site::new();
+    for name in ["scancel", "scontrol", "seq", "sha256sum"] {
+        site.program(name, "");
+    }
+    let mut recipe = recipe();
+    let folder = site.at("models/own");
+    put_model(&folder);
+    let path = folder.to_str().unwrap().parse().unwrap();
+    recipe.model.weights.source = ModelSource::Path(path);
+    recipe.model.weights.exclude.clear();
+    let shard = "Q4_K_M/model-00001-of-00002.gguf";
+    recipe.model.weights.files = ["config.json", shard]
+        .map(|file| file.parse().unwrap())
+        .into();
+    let run = |kind, recipe: &Recipe| site.run(&script(kind, recipe.clone(), Runtime::Pyxis), &[]);
+    let (code, words) = run(ScriptKind::PrepareModels, &recipe);
+    assert_eq!(code, Some(1), "{words}");
+    assert!(words.contains(&format!("{shard} is missing")), "{words}");
+    let (_, words) = run(ScriptKind::Launch, &recipe);
+    let said = format!(
+        "missing: the complete model in {}: 1 files are missing, as {shard}; run prepare_models.sh or, of a model by path, copy \
+         them there",
+        folder.display()
+    );
+    assert!(words.contains(&said), "{words}");
+
+    site.put(&format!("models/own/{shard}"), "data");
+    fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let (code, words) = run(ScriptKind::PrepareModels, &recipe);
+    assert_eq!(code, Some(0), "{words}");
+    let (_, words) = run(ScriptKind::Launch, &recipe);
+    assert!(!words.contains("the complete model"), "{words}");
+    let lacks = format!("missing: a tokenizer's file in {}", folder.display());
+    assert!(words.contains(&lacks), "{words}");
+    for name in [
+        "tokenizer.model",
+        "tiktoken.model",
+        "vocab.json",
+        "tekken.json",
+    ] {
+        site.put(&format!("models/own/{name}"), "data");
+        let (_, words) = run(ScriptKind::Launch, &recipe);
+        assert!(!words.contains(&lacks), "{name}: {words}");
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    // One of the hub needs a token only where it is gated.
+    recipe.client.tokenizer = Some("Qwen/Qwen2.5-7B-Instruct".parse().unwrap());
+    let (_, words) = run(ScriptKind::Launch, &recipe);
+    assert!(
+        !words.contains(&lacks) && !words.contains("HF_TOKEN"),
+        "{words}"
+    );
+}
+
 /// Recipes choose the names of images' files: one's image is not run as another's.
 #[test]
 fn an_image_of_another_recipe_is_not_taken() {

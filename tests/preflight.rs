@@ -649,8 +649,16 @@ fn secrets_of_the_server_and_the_tokenizer() {
     let (findings, _) = home.findings(&["--recipe", "hub.toml"], &[]);
     assert_found(
         &findings,
-        "error: HF_TOKEN is not set, and launch.sh needs it for the tokenizer meta-llama/X",
+        "warning: HF_TOKEN is not set, and the tokenizer meta-llama/X comes from the Hugging Face hub; if it is gated: \
+         export HF_TOKEN=..., or leave the tokenizer out: the model has its own",
     );
+    // Nobody says so of this one.
+    let text = fs::read_to_string(home.path().join("hub.toml")).unwrap();
+    let without = text.replace("\"tokenizer.json\",", "");
+    assert_ne!(text, without);
+    home.write("hub.toml", &without);
+    let (findings, _) = home.findings(&["--recipe", "hub.toml"], &[]);
+    assert_not_found(&findings, "the model has its own");
     let (findings, _) = home.findings(&["--recipe", "hub.toml"], &[("HF_TOKEN", SECRET)]);
     assert_found(
         &findings,
@@ -944,18 +952,26 @@ fn keys_that_are_still_dots() {
     );
     let dots = [("NGC_API_KEY", "..."), ("HF_TOKEN", "...")];
     let (findings, _) = home.findings(&["--recipe", "hub.toml"], &dots);
-    for (name, need) in [
-        ("NGC_API_KEY", "setup.sh needs it as the login for nvcr.io"),
-        ("NGC_API_KEY", "the model is still to be fetched"),
+    let of_hub = "the tokenizer meta-llama/X comes from the Hugging Face hub";
+    for (grade, name, need, when) in [
         (
-            "HF_TOKEN",
-            "launch.sh needs it for the tokenizer meta-llama/X",
+            "error",
+            "NGC_API_KEY",
+            "setup.sh needs it as the login for nvcr.io",
+            "",
         ),
+        (
+            "error",
+            "NGC_API_KEY",
+            "the model is still to be fetched",
+            "",
+        ),
+        ("warning", "HF_TOKEN", of_hub, "if it is gated: "),
     ] {
         assert_found(
             &findings,
             &format!(
-                "error: {name} is still \"...\", and {need}; put your own in place of the dots: export {name}=..."
+                "{grade}: {name} is still \"...\", and {need}; {when}put your own in place of the dots: export {name}=..."
             ),
         );
     }

@@ -342,7 +342,7 @@ fn server(preflight: &Preflight<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A tokenizer of the hub is behind a licence.
+/// A tokenizer of the hub may be behind a licence.
 fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     let tokenizer = preflight.plan.recipe().client.tokenizer.as_ref()?;
     if !tokenizer.is_on_hub() {
@@ -351,10 +351,19 @@ fn tokenizer(preflight: &Preflight<'_>) -> Option<Finding> {
     Some(if preflight.variables.is_set("HF_TOKEN") {
         Finding::ok(format!("HF_TOKEN is set, for the tokenizer {tokenizer}"))
     } else {
-        let need = format!("launch.sh needs it for the tokenizer {tokenizer}");
+        let need = format!("the tokenizer {tokenizer} comes from the Hugging Face hub");
         let (message, fix) = unset(preflight, "HF_TOKEN", &need);
-        let fix = fix.words(", or leave the tokenizer out: the model has its own");
-        Finding::error(message, fix)
+        let fix = words("if it is gated: ").then(fix);
+        let files = &preflight.plan.recipe().model.weights.files;
+        let has_own = files.iter().any(|file| file.as_str() == "tokenizer.json");
+        Finding::warning(
+            message,
+            if has_own {
+                fix.words(", or leave the tokenizer out: the model has its own")
+            } else {
+                fix
+            },
+        )
     })
 }
 

@@ -8,7 +8,7 @@ use super::fix::words;
 use super::to_fetch::{Stage, in_words};
 use super::{Finding, Preflight, fetched, listed, readable, safetensors};
 use crate::file;
-use crate::recipe::{ByteSize, ENGINE_LINK, INDEX, Recipe};
+use crate::recipe::{ByteSize, ENGINE_LINK, INDEX, Recipe, Weights};
 use crate::shell::shell_word;
 
 /// An index names some thousand tensors; a file with more than this is none.
@@ -78,6 +78,7 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
         stage.findings.push(Finding::error(message, help));
         return;
     }
+    stage.findings.extend(no_tokenizer(recipe, &folder, &parts));
     for (part, fault) in parts {
         if let Some(other) = other(part) {
             let message = format!(
@@ -96,6 +97,27 @@ pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mu
             ),
         });
     }
+}
+
+/// That a model which is there has no tokenizer, and the client no other.
+fn no_tokenizer(
+    recipe: &Recipe,
+    folder: &Utf8Path,
+    parts: &[(&str, Option<String>)],
+) -> Option<Finding> {
+    let is_incomplete = parts.iter().any(|(_, fault)| fault.is_some());
+    if is_incomplete || recipe.client.tokenizer.is_some() {
+        return None;
+    }
+    let mut entries = folder.read_dir_utf8().ok()?.flatten();
+    let has_one = entries.any(|entry| Weights::is_of_tokenizer(entry.file_name()));
+    (!has_one).then(|| {
+        let message = format!("no file in {folder} is a tokenizer's, and the client counts tokens");
+        let help = words("name a tokenizer in the recipe, as in ")
+            .command("tokenizer = \"OWNER/NAME\"")
+            .words(" under [client]");
+        Finding::error(message, help)
+    })
 }
 
 /// True when nothing is missing or damaged, and nothing is known to be of another model.
@@ -123,8 +145,7 @@ fn stray_link(preflight: &Preflight<'_>, folder: &Utf8Path) -> Option<String> {
         let place = folder.join(file).canonicalize();
         place.is_ok_and(|place| !place.starts_with(&real))
     };
-    let Recipe { model, client, .. } = preflight.plan.recipe();
-    let files = model.weights.files_to_find(client.tokenizer.is_some());
+    let files = preflight.plan.recipe().model.weights.files_to_find();
     all_files(folder, files).into_iter().find(leads_out)
 }
 
@@ -144,8 +165,7 @@ fn others(recipe: &Recipe, folder: &Utf8Path) -> [(&'static str, Option<String>)
 /// What is missing of the weights or damaged, and what of the engine where there is one.
 fn faults(recipe: &Recipe, folder: &Utf8Path) -> Vec<(&'static str, Option<String>)> {
     let Recipe { model, server, .. } = recipe;
-    let has_tokenizer = recipe.client.tokenizer.is_some();
-    let files = all_files(folder, model.weights.files_to_find(has_tokenizer));
+    let files = all_files(folder, model.weights.files_to_find());
     let engine_folder = model.engine.as_ref().map(|engine| engine.ngc.folder());
     let beside = match &engine_folder {
         Some(engine) => [engine, ENGINE_LINK].to_vec(),

@@ -166,19 +166,18 @@ impl Weights {
 
     /// The files that are looked for by name: the shards are named by their index, where
     /// there is one.
-    fn files_beside_shards(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn files_to_find(&self) -> impl Iterator<Item = &str> {
         let has = |name: &str| self.files.iter().any(|file| file.as_str() == name);
         let (has_index, files) = (has(INDEX), self.files.iter().map(FileName::as_str));
-        files.filter(move |file| !(has_index && file.ends_with(".safetensors")))
+        let is_shard = |file: &str| file.ends_with(".safetensors") && !file.contains('/');
+        files.filter(move |file| !(has_index && is_shard(file)))
     }
 
-    /// The same, and its tokenizer where the client has no other.
-    pub(crate) fn files_to_find(&self, has_other_tokenizer: bool) -> impl Iterator<Item = &str> {
-        const TOKENIZER: &str = "tokenizer.json";
-        let is_named = self.files.iter().any(|file| file.as_str() == TOKENIZER);
-        let is_needed = !has_other_tokenizer && !is_named;
-        self.files_beside_shards()
-            .chain(is_needed.then_some(TOKENIZER))
+    /// Whether a file with this name is one from which a tokenizer is loaded: a vocabulary in any of its forms, its settings or
+    /// its code. Without any of them, no tool loads one. The same rule is in `templates/launch/image_and_model.sh`.
+    pub(crate) fn is_of_tokenizer(name: &str) -> bool {
+        const PARTS: [&str; 7] = ["tok", "vocab", "tekken", "spm", "bpe", "dict.", ".model"];
+        PARTS.iter().any(|part| name.contains(part))
     }
 
     /// The model's folder: below the stage path, or an absolute path.

@@ -121,13 +121,23 @@ fn plain_file_name(text: &str) -> Result<(), Fault> {
     at_most(text, 150)
 }
 
-/// A file of a model, directly in its folder: letters, digits, `.`, `_`, `-` and
-/// `+`, not `.` or `-` first.
+/// A file of a model, by its name or its path in the model's folder.
+///
+/// # Syntax
+///
+/// Names with `/` between them. Each has letters, digits, `.`, `_`, `-` and `+`, not `.` or `-` first, at most 150; all have at most
+/// 250.
+///
+/// # Errors
+///
+/// * `../rank0.engine`, `.cache/rank0.engine`: a name begins with `.`
+/// * `/models/rank0.engine`, `a//b`, `a/`: a name is empty
 ///
 /// ```
 /// use nim_slurm::recipe::FileName;
 ///
 /// assert_eq!(FileName::parse("rank0.engine")?.as_str(), "rank0.engine");
+/// assert_eq!(FileName::parse("Q4_K_M/model-00001-of-00003.gguf")?.as_str(), "Q4_K_M/model-00001-of-00003.gguf");
 /// assert!(FileName::parse("../rank0.engine").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -136,7 +146,13 @@ pub struct FileName(String);
 
 impl FileName {
     fn check(text: &str) -> Result<Self, Fault> {
-        plain_file_name(text)?;
+        if text.starts_with('/') || text.ends_with('/') || text.contains("//") {
+            return Err(Fault::rule(
+                "a path in the model's folder is allowed, as in config.json or Q4_K_M/model.gguf",
+            ));
+        }
+        text.split('/').try_for_each(plain_file_name)?;
+        at_most(text, 250)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -650,7 +666,7 @@ impl Tokenizer {
         Ok(Self(text.to_owned()))
     }
 
-    /// True for a name on the Hugging Face hub, which needs `HF_TOKEN`.
+    /// True for a name on the Hugging Face hub. Where its owner lets in only whom they know, it needs `HF_TOKEN`.
     #[must_use]
     pub fn is_on_hub(&self) -> bool {
         !self.0.starts_with('/')

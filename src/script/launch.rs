@@ -256,8 +256,8 @@ impl Launch {
 }
 
 /// The files that are looked for by name in a model's folder.
-fn model_files(Recipe { model, client, .. }: &Recipe) -> impl Iterator<Item = String> {
-    let weights = model.weights.files_to_find(client.tokenizer.is_some());
+fn model_files(Recipe { model, .. }: &Recipe) -> impl Iterator<Item = String> {
+    let weights = model.weights.files_to_find();
     let weights = weights.map(str::to_owned);
     let engine = model.engine.iter().flat_map(|engine| &engine.files);
     let parts = engine.filter(|file| file.as_str().ends_with(".engine"));

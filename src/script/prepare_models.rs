@@ -50,9 +50,7 @@ impl PrepareModels {
             weights_are_staged: weights.are_staged(),
             weights_folder: quoted(weights.folder()),
             weights_bytes: weights.size.bytes(),
-            weights_files: packed(all_quoted(
-                weights.files_to_find(recipe.client.tokenizer.is_some()),
-            )),
+            weights_files: packed(all_quoted(weights.files_to_find())),
             exclude: all_quoted(&weights.exclude),
             engine: model.engine.as_ref().map(EngineOnNgc::new),
             engine_link: quoted(ENGINE_LINK),

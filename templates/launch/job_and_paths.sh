@@ -4,7 +4,7 @@ stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path logs=$stage_path/logs results=$stage_path/results
+readonly model_path tokenizer_path=${tokenizer:-$model_path} logs=$stage_path/logs results=$stage_path/results
 # Slurm is asked: variables may be an outer job's. A task has two numbers: its own may be the array's, which means all.
 for pause in 0 2 8; do
   sleep "$pause"

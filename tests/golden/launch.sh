@@ -202,7 +202,7 @@ stop_if_missing
 
 model_path=$model_folder
 [[ $model_folder == /* ]] || model_path=$stage_path/$model_folder
-readonly model_path logs=$stage_path/logs results=$stage_path/results
+readonly model_path tokenizer_path=${tokenizer:-$model_path} logs=$stage_path/logs results=$stage_path/results
 # Slurm is asked: variables may be an outer job's. A task has two numbers: its own may be the array's, which means all.
 for pause in 0 2 8; do
   sleep "$pause"
@@ -249,13 +249,13 @@ for image in "$server_image" "$client_image"; do
   [[ $hidden == *"$image"* ]] || sound_image "$stage_path/$image" || missing "the image $stage_path/$image (absent or damaged): submit setup.sh"
 done
 [[ $hidden == *"$model_path"* ]] || ((${#REPLIES[@]} == 0)) ||
-  missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh"
+  missing "the complete model in $model_path: ${#REPLIES[@]} files are missing, as ${REPLIES[0]}; run prepare_models.sh or, of a model by path, copy them there"
+[[ -n $tokenizer$hidden || ${#REPLIES[@]} != 0 || $(find -H "$model_path" -maxdepth 1 -printf '%P\n') =~ tok|vocab|tekken|spm|bpe|dict\.|\.model ]] ||
+  missing "a tokenizer's file in $model_path, and the client counts tokens: name a tokenizer in the recipe, under [client]"
 # Links that lead out of it, as those of a hub's cache, lead nowhere in a container that has no other mounts.
 stray=$(realpath -m -- "${model_files[@]/#/"$real"/}" | LC_ALL=C awk -v folder="$real/" 'index($0, folder) != 1 && !n++')
 [[ -z $stray || ${#extra_mounts[@]} != 0 ]] ||
   missing "the files of the model in $model_path: a link leads to $stray. Copy it, as with cp -rL, or mount that, too"
-readonly tokenizer_path=${tokenizer:-$model_path}
-[[ $tokenizer_path == /* || -n ${HF_TOKEN-} ]] || missing "HF_TOKEN, for the tokenizer $tokenizer: export HF_TOKEN=..."
 # A plugin may be listed, and its library not be there.
 [[ $mpi == none ]] || answer=$(timeout 300 srun --ntasks-per-node=1 --overlap --mem=0 --gres=none --mpi="$mpi" true 2>&1) ||
   missing "srun's MPI plugin $mpi on $SLURM_JOB_NODELIST: set it to none, or to another (--mpi, or [srun] in the settings). ${answer//$'\n'/; }"

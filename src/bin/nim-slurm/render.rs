@@ -254,7 +254,7 @@ fn next_steps(plan: &Plan, folder: &Utf8Path, inputs: &Inputs) -> String {
     if let Some(tokenizer) = tokenizer.filter(|tokenizer| tokenizer.is_on_hub()) {
         step(
             "export HF_TOKEN=...",
-            &format!("for the tokenizer {tokenizer}"),
+            &format!("for the tokenizer {tokenizer}, if it is gated"),
         );
     }
     match plan.settings().stage_path() {
