@@ -8,6 +8,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use nim_slurm::results::{Metric, Request, Requests, Run, Statistic, Tool};
 use tempfile::TempDir;
 
+#[expect(dead_code, reason = "other tests use all of it")]
+#[path = "common/random.rs"]
+mod random;
+use random::Random;
+
 struct Folder(TempDir);
 
 impl Folder {
@@ -40,7 +45,13 @@ fn refusal(name: &str, text: impl AsRef<[u8]>) -> String {
 }
 
 fn aiperf(start: u64, first_ms: f64, latency_ms: f64, tokens: u32) -> String {
-    let end = start + 1_000_000 * 400;
+    aiperf_ended(start, first_ms, latency_ms, tokens, 0)
+}
+
+/// The same; the server ends its answer so many ms after the last token.
+fn aiperf_ended(start: u64, first_ms: f64, latency_ms: f64, tokens: u32, behind_ms: u64) -> String {
+    let latency = std::time::Duration::from_secs_f64(latency_ms / 1000.0).as_nanos();
+    let end = start + u64::try_from(latency).unwrap() + 1_000_000 * behind_ms;
     format!(
         r#"{{"metadata":{{"request_start_ns":{start},"request_end_ns":{end},"benchmark_phase":"profiling","was_cancelled":false}},"metrics":{{"time_to_first_token":{{"value":{first_ms},"unit":"ms"}},"request_latency":{{"value":{latency_ms},"unit":"ms"}},"output_sequence_length":{{"value":{tokens},"unit":"tokens"}}}},"error":null}}"#
     )
@@ -580,6 +591,46 @@ fn a_concurrency_that_the_client_did_not_keep_is_not_to_be_trusted() {
     }
 }
 
+/// A server may end its answer after the last token: the client waits for it, and has as many in flight.
+#[test]
+fn a_request_is_in_flight_until_its_answer_has_ended() {
+    let (folder, run) = in_flight(20, (20, 30, 40), "");
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let aiperf_s = run.points()[0].path().join("profile_export.jsonl");
+    let starts = run.points()[0].requests().unwrap().as_slice().iter();
+    let starts: Vec<_> = starts.map(nim_slurm::results::Request::start).collect();
+    let lines: Vec<_> = starts
+        .iter()
+        .map(|start| aiperf_ended(*start, 10.0, 100.0, 9, 40))
+        .collect();
+    fs::write(&aiperf_s, lines.join("\n")).unwrap();
+    let trusted = || {
+        let run = Run::read(results).unwrap();
+        let point = &run.points()[0];
+        let latency = point.requests().unwrap().as_slice()[0].latency();
+        assert_eq!((point.caveat(), latency), (None, Some(100.0)));
+        let said = counted_by_search(point.path(), &["20", "ttft=20"]);
+        assert_ne!(said, "not reached");
+    };
+    trusted();
+    fs::remove_file(&aiperf_s).unwrap();
+    let of = |start: &u64| {
+        let text = exchange(*start, &[start + 10_000_000, start + 100_000_000], Some(2));
+        text.replace(
+            &format!("{}]", start + 100_000_500),
+            &format!("{}]", start + 140_000_000),
+        )
+    };
+    let exchanges: Vec<_> = starts.iter().map(of).collect();
+    fs::write(aiperf_s.with_extension("json"), genai_perf(&exchanges)).unwrap();
+    fs::rename(
+        aiperf_s.with_file_name("profile_export_aiperf.json"),
+        aiperf_s.with_file_name("profile_export_genai_perf.json"),
+    )
+    .unwrap();
+    trusted();
+}
+
 /// GenAI-Perf gives each of its threads as many requests beforehand: where answers differ in length, some are done early.
 #[test]
 fn threads_that_are_done_early_kept_their_concurrency() {
@@ -702,8 +753,9 @@ fn a_rate_that_holds_is_trusted() {
                 &|sent, _| latency + (5.0 - sent % 50.0).max(0.0),
             ];
             for (place, of) in latencies.iter().enumerate() {
-                // Requests are sent for 1.5 latencies at least.
-                let rate = (f64::from(count) / latency / 1.5).min(10.0);
+                // Requests are sent for 1.5 latencies at least, and for three where a server becomes busy: before, none is at its end.
+                let latencies = if place == 2 { 3.0 } else { 1.5 };
+                let rate = (f64::from(count) / latency / latencies).min(10.0);
                 let rate = (rate * 100.0).round() / 100.0;
                 let (_folder, run) =
                     answered(rate, count, |sent, number| 1000.0 * of(sent, number));
@@ -712,6 +764,165 @@ fn a_rate_that_holds_is_trusted() {
             }
         }
     }
+}
+
+/// A server of which the rate that it can do is known.
+#[derive(Clone, Copy)]
+enum Server {
+    /// So many at once, each for so many seconds; the others wait.
+    Waiting(usize, f64),
+    /// All at once: for each token, so many seconds, and so many more for each other request. The answers have so many tokens.
+    Batching(f64, f64, f64),
+}
+
+impl Server {
+    fn most(self) -> f64 {
+        match self {
+            Self::Waiting(at_once, latency) => f64::from(u32::try_from(at_once).unwrap()) / latency,
+            Self::Batching(_, load, tokens) => 1.0 / (load * tokens),
+        }
+    }
+
+    /// Each request's start and end, in seconds: they come at random, as many in a second as this share of what it can do.
+    fn answer(self, load: f64, count: u32, random: &mut Random) -> Vec<(f64, f64)> {
+        let mut at = 0.0;
+        let starts = std::iter::repeat_with(|| {
+            at -= random.share().ln() / (load * self.most());
+            at
+        });
+        let starts: Vec<f64> = starts.take(usize::try_from(count).unwrap()).collect();
+        let ends = match self {
+            Self::Waiting(at_once, latency) => {
+                starts.iter().fold(Vec::new(), |mut ends: Vec<f64>, start| {
+                    let free = ends
+                        .len()
+                        .checked_sub(at_once)
+                        .map_or(0.0, |before| ends[before]);
+                    ends.push(start.max(free) + latency);
+                    ends
+                })
+            }
+            Self::Batching(alone, more, tokens) => {
+                // Of each that came, how many tokens all that are in flight have had until it is done.
+                let (mut ends, mut goals, mut now, mut had) =
+                    (Vec::new(), Vec::<f64>::new(), 0.0, 0.0);
+                while ends.len() < starts.len() {
+                    let running = goals.len() - ends.len();
+                    let step = alone + more * (f64::from(u32::try_from(running).unwrap()) - 1.0);
+                    let done = goals
+                        .get(ends.len())
+                        .map_or(f64::INFINITY, |goal| now + (goal - had) * step);
+                    match starts.get(goals.len()) {
+                        Some(start) if *start < done => {
+                            had += if running > 0 {
+                                (start - now) / step
+                            } else {
+                                0.0
+                            };
+                            now = *start;
+                            goals.push(had + tokens);
+                        }
+                        _ => {
+                            (now, had) = (done, goals[ends.len()]);
+                            ends.push(now);
+                        }
+                    }
+                }
+                ends
+            }
+        };
+        starts.into_iter().zip(ends).collect()
+    }
+}
+
+/// How many of a hundred points are said to be more than the server can do; by the report and by the client's search alike.
+fn found(server: Server, load: f64, count: u32) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Utf8Path::from_path(folder.path()).unwrap();
+    let mut random = Random(7);
+    let rate = (load * server.most() * 100.0).round() / 100.0;
+    for job in 1..=100 {
+        let point = results.join(format!("m_4_rate{rate}_chat_128_128_{job}"));
+        fs::create_dir(&point).unwrap();
+        let of = |(start, end): (f64, f64)| {
+            let start_ns = 1_000_000_000 + std::time::Duration::from_secs_f64(start).as_nanos();
+            aiperf(
+                u64::try_from(start_ns).unwrap(),
+                10.0,
+                1000.0 * (end - start),
+                128,
+            )
+        };
+        let lines: Vec<_> = server
+            .answer(load, count, &mut random)
+            .into_iter()
+            .map(of)
+            .collect();
+        fs::write(point.join("profile_export.jsonl"), lines.join("\n")).unwrap();
+        let table = r#"{"output_token_throughput": {"unit": "tokens/sec", "avg": 500}}"#;
+        fs::write(point.join("profile_export_aiperf.json"), table).unwrap();
+    }
+    let run = Run::read(results).unwrap();
+    let is_over = |point: &&nim_slurm::results::Point| {
+        point
+            .caveat()
+            .is_some_and(|why| why.ends_with("the server did not keep up"))
+    };
+    let over: Vec<_> = run
+        .points()
+        .iter()
+        .filter(is_over)
+        .map(nim_slurm::results::Point::path)
+        .collect();
+    let program = format!(
+        "import glob, runpy\nm = runpy.run_path('src/script/search.py')\n\
+         for it in glob.glob('{results}/*'):\n    if m['count'](it, 'rate0', [], []) == 'not reached':\n        print(it)"
+    );
+    let output = std::process::Command::new("python3")
+        .args(["-I", "-c", &program])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut said: Vec<_> = said.lines().map(Utf8Path::new).collect();
+    let mut expected = over.clone();
+    said.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(
+        said,
+        expected,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    over.len()
+}
+
+/// Both kinds of servers: those that have requests wait, and those that batch and become slower with each.
+#[test]
+fn what_is_more_than_a_server_can_do_is_found() {
+    let (waiting, slow) = (Server::Waiting(8, 0.5), Server::Waiting(1, 4.0));
+    let batching = Server::Batching(0.02, 0.003, 128.0);
+    let mut rows = Vec::new();
+    for (server, load, count, (least, most)) in [
+        (waiting, 0.9, 300, (0, 0)),
+        (waiting, 0.97, 300, (0, 5)),
+        (waiting, 1.25, 300, (70, 100)),
+        (waiting, 2.0, 300, (100, 100)),
+        (slow, 0.5, 30, (0, 0)),
+        (slow, 0.91, 30, (0, 2)),
+        (slow, 2.0, 30, (75, 100)),
+        // For a minute.
+        (batching, 0.58, 91, (0, 2)),
+        (batching, 0.77, 120, (0, 8)),
+        (batching, 1.25, 195, (80, 100)),
+        (batching, 1.92, 300, (95, 100)),
+        (batching, 3.0, 480, (60, 100)),
+        // For less than three answers of 20 s at least, nothing can be said.
+        (Server::Batching(0.02, 0.0003, 1000.0), 0.58, 100, (0, 10)),
+    ] {
+        let found = found(server, load, count);
+        rows.push((load, count, found, (least..=most).contains(&found)));
+    }
+    assert!(rows.iter().all(|row| row.3), "{rows:#?}");
 }
 
 /// What the client's search counts of a point's requests.

@@ -166,8 +166,9 @@ impl Shortfall {
     }
 
     /// When fewer were in flight, from the start of the last one of the first wave to the middle of the time in which requests
-    /// are sent. In the second half GenAI-Perf, which deals them out to as many threads beforehand, has some that are done. When
-    /// one without an answer ended is not known.
+    /// are sent. In the second half GenAI-Perf, which deals them out to as many threads beforehand, has some that are done. A
+    /// request is in flight until the server has ended its answer, which may be after the last token. When one without an answer
+    /// ended is not known.
     fn of_concurrency(asked: u32, requests: &Requests) -> Option<Self> {
         let (all, wave) = (requests.as_slice(), usize::try_from(asked).ok()?);
         if requests.failed() > 0 || all.len() < WAVES.checked_mul(wave)? {
@@ -177,7 +178,7 @@ impl Shortfall {
         let begin = all.first()?.start();
         let to = begin + (all.last()?.start() - begin) / 2;
         let length = seconds(from, to);
-        let in_there = |it: &Request| seconds(it.start().max(from), it.end().min(to));
+        let in_there = |it: &Request| seconds(it.start().max(from), it.closed().min(to));
         let mean = all.iter().map(in_there).sum::<f64>() / length;
         (length >= SHORTEST && mean < f64::from(asked) * (1.0 - MARGIN_IN_FLIGHT))
             .then_some(Self::InFlight { mean, asked })
@@ -192,36 +193,89 @@ pub(super) struct Overload {
 }
 
 /// So many requests tell whether a server keeps up.
-const ENOUGH: usize = 60;
+const ENOUGH: usize = 16;
+
+/// By how many standard deviations a latency must grow. A server that has them wait is found by it, and not where one batches:
+/// when sending ends, its batch becomes smaller, and the last answers faster.
+const OF_LATENCY: f64 = 2.0;
+
+/// By how many the number in flight must grow, which is so at any server. One that batches becomes as busy as the rate makes it
+/// for long, so less would call it overloaded.
+const OF_NUMBER: f64 = 3.0;
+
+/// So many requests tell how long one takes while the server has little to do.
+const FIRST: usize = 5;
+
+/// Requests must be sent for so many times as long: until then, all servers have more and more in flight.
+const LATENCIES: f64 = 2.5;
 
 impl Overload {
-    /// Of a rate, when each request waits longer than the one before it, by more than chance can tell.
+    /// Of a rate, when each request waits longer than the one before it, or finds more in flight, by more than chance can tell.
     ///
-    /// Of a server that does not keep up, latencies rise as long as requests are sent. Of one that does, they rise until it is as
+    /// Of a server that does not keep up, both rise as long as requests are sent. Of one that does, they rise until it is as
     /// busy as the rate makes it; so they must not have come to an end of it in the second half.
     pub(super) fn of(load: Option<Load>, requests: &Requests, arrivals: Arrivals) -> Option<Self> {
         load?.request_rate()?;
         let all = requests.as_slice();
-        let is_judged = all.len() >= ENOUGH && requests.failed() == 0 && !arrivals.has_ramp;
-        if !is_judged || all.iter().any(Request::is_later_turn) {
+        if requests.failed() > 0 || arrivals.has_ramp || all.iter().any(Request::is_later_turn) {
             return None;
         }
         let (begin, end) = (all.first()?.start(), all.last()?.start());
-        let quarters = all.chunks_exact(all.len() / 4);
-        let quarters: Vec<_> = quarters.map(|part| Quarter::of(part, begin)).collect();
-        let [first, second, third, fourth, ..] = quarters[..] else {
-            return None;
-        };
-        let (growth, apart) = (fourth.latency - first.latency, fourth.start - first.start);
-        let goes_on = fourth.latency - third.latency >= 0.5 * (second.latency - first.latency);
-        // Answers differ, too: as much as requests that come at random.
-        let deviation = arrivals.deviation(count(all)).max(1.0 / count(all).sqrt());
-        let least = apart * (MARGIN + 3.0 * deviation);
-        let chance = 3.0 * (first.variance + fourth.variance).sqrt();
         let sent = (count(all) - 1.0) / seconds(begin, end);
-        let answered = sent / (1.0 + growth / apart);
-        (apart > 0.0 && growth > least.max(chance) && goes_on).then_some(Self { sent, answered })
+        let latency_of = |it: &Request| (seconds(begin, it.start()), seconds(it.start(), it.end()));
+        let latencies: Vec<_> = all.iter().map(latency_of).collect();
+        let answered = growth(&latencies, OF_LATENCY, arrivals)
+            .map(|by| sent / (1.0 + by))
+            .or_else(|| {
+                let by = growth(&numbers_in_flight(all, sent)?, OF_NUMBER, arrivals)?;
+                Some((sent * (1.0 - by)).max(0.0))
+            })?;
+        Some(Self { sent, answered })
     }
+}
+
+/// When each request was sent, in seconds, and how many were in flight then, over the rate: of those that were sent when the first
+/// ones had their answer, or may have had it. None of a time that is too short to tell.
+fn numbers_in_flight(all: &[Request], sent: f64) -> Option<Vec<(f64, f64)>> {
+    let begin = all.first()?.start();
+    // Of answers that differ in length, the first ones may be short or long.
+    let tokens_of = |it: &Request| f64::from(it.output_tokens().unwrap_or(1).max(1));
+    let of_a_token = |it: &Request| seconds(it.start(), it.closed()) / tokens_of(it);
+    let first = all.get(..FIRST)?;
+    let latency = first.iter().map(of_a_token).sum::<f64>() / count(first)
+        * (all.iter().map(tokens_of).sum::<f64>() / count(all));
+    let mut ends: Vec<_> = all.iter().map(Request::closed).collect();
+    ends.sort_unstable();
+    let number_at = |(before, it): (u32, &Request)| {
+        let ended = ends.partition_point(|end| *end <= it.start());
+        let number = f64::from(before) - f64::from(u32::try_from(ended).unwrap_or(u32::MAX));
+        (seconds(begin, it.start()), number / sent)
+    };
+    let numbers = (0..).zip(all).map(number_at);
+    let is_long = seconds(begin, all.last()?.start()) >= LATENCIES * latency;
+    let from = latency.max(seconds(begin, *ends.first()?));
+    is_long.then(|| numbers.filter(|(at, _)| *at >= from).collect())
+}
+
+/// By how much a value that each request has grows in a second, from the first quarter of them to the last: where that is more
+/// than chance does, and goes on in the second half. Of each, when it was sent and the value, in seconds.
+fn growth(values: &[(f64, f64)], deviations: f64, arrivals: Arrivals) -> Option<f64> {
+    if values.len() < ENOUGH {
+        return None;
+    }
+    let quarters = values.chunks_exact(values.len() / 4).map(Quarter::of);
+    let quarters: Vec<_> = quarters.collect();
+    let [first, second, third, fourth, ..] = quarters[..] else {
+        return None;
+    };
+    let (growth, apart) = (fourth.mean - first.mean, fourth.start - first.start);
+    let goes_on = fourth.mean - third.mean >= 0.5 * (second.mean - first.mean);
+    // Answers differ, too: as much as requests that come at random.
+    let requests = count(values);
+    let deviation = arrivals.deviation(requests).max(1.0 / requests.sqrt());
+    let least = apart * (MARGIN + deviations * deviation);
+    let chance = 3.0 * (first.variance + fourth.variance).sqrt();
+    (apart > 0.0 && growth > least.max(chance) && goes_on).then_some(growth / apart)
 }
 
 impl fmt::Display for Overload {
@@ -234,24 +288,22 @@ impl fmt::Display for Overload {
     }
 }
 
-/// The means of a part of the requests, in seconds, and the variance of that of the latency.
+/// The means of a part of the requests, in seconds, and the variance of that of their values.
 #[derive(Clone, Copy)]
 struct Quarter {
     start: f64,
-    latency: f64,
+    mean: f64,
     variance: f64,
 }
 
 impl Quarter {
-    fn of(requests: &[Request], begin: u64) -> Self {
-        let count = count(requests);
-        let latency_of = |it: &Request| seconds(it.start(), it.end());
-        let latency = requests.iter().map(latency_of).sum::<f64>() / count;
-        let squares = requests.iter().map(|it| (latency_of(it) - latency).powi(2));
-        let starts = requests.iter().map(|it| seconds(begin, it.start()));
+    fn of(values: &[(f64, f64)]) -> Self {
+        let count = count(values);
+        let mean = values.iter().map(|(_, value)| value).sum::<f64>() / count;
+        let squares = values.iter().map(|(_, value)| (value - mean).powi(2));
         Self {
-            start: starts.sum::<f64>() / count,
-            latency,
+            start: values.iter().map(|(start, _)| start).sum::<f64>() / count,
+            mean,
             variance: squares.sum::<f64>() / (count - 1.0) / count,
         }
     }
@@ -270,7 +322,7 @@ const fn seconds(from: u64, to: u64) -> f64 {
     clippy::cast_precision_loss,
     reason = "a file has a million requests at most"
 )]
-const fn count(requests: &[Request]) -> f64 {
+const fn count<T>(requests: &[T]) -> f64 {
     requests.len() as f64
 }
 

@@ -683,18 +683,24 @@ impl Point {
     /// asked for by more than 5 % and three standard deviations of what chance does to it: none at constant gaps, 1 / √n of n
     /// requests that come at random (Poisson), 1 / √(s n) where the gaps have a gamma distribution of smoothness s.
     ///
-    /// The number in flight is the mean from when the first wave is sent to the last start. It is too low below 90 % of the
-    /// concurrency. Points with fewer than three waves, or with less than a second of that time, are not judged. Neither are
+    /// The number in flight is the mean from when the first wave is sent to the middle between the first and the last start. A
+    /// request is in flight until the server has ended its answer. The mean is too low below 90 % of the concurrency. Points with fewer than three waves, or with less than a second of that time, are not judged. Neither are
     /// ramps and conversations, of all loads.
     ///
     /// Of a trace, AIPerf 0.13 says how late requests were sent: `credit_to_start_latency`. It is too late where the mean is
     /// above 2.5 % of the time from the first to the last start. Lateness that grows evenly to 5 % of it has that mean.
     ///
     /// A server that answers fewer requests in a second than are sent does not keep up with a rate: what it does then tells of
-    /// the queue, which grows as long as one measures. That is said of 60 requests or more, where the mean latency of the last
-    /// quarter is above that of the first: by more than 5 % and three standard deviations of the time between them, and by more
-    /// than three of what single requests differ in. In the second half it must rise by half as much as in the first, at least:
-    /// elsewhere, it is the server that becomes as busy as the rate makes it.
+    /// the queue, which grows as long as one measures. That is said of 16 requests or more, of which none failed, by either of
+    /// two signs. Each compares the last quarter of the requests with the first:
+    ///
+    /// - the mean latency grows by more than 5 % and two standard deviations of the time between them;
+    /// - requests find more others in flight when they are sent. In a second, this number grows by more than 5 % and three
+    ///   standard deviations of the rate. Requests that were sent before the first answers do not count, and requests must be
+    ///   sent for 2.5 times as long as the first five take, for as many tokens as the mean.
+    ///
+    /// Both must grow by more than three standard deviations of what single requests differ in. And in the second half they must
+    /// rise by half as much as in the first, at least: elsewhere, it is the server that becomes as busy as the rate makes it.
     ///
     /// Such a point is never a best one. Of several [runs](Self::runs), the first that has one.
     ///

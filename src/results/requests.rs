@@ -31,6 +31,8 @@ pub struct Request {
     start: u64,
     first_token: Option<u64>,
     end: u64,
+    /// When the server had ended its answer: after the last token, some say more.
+    closed: u64,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
     /// Whether these are the pieces in which the answer came.
@@ -57,6 +59,10 @@ impl Request {
     #[must_use]
     pub const fn end(&self) -> u64 {
         self.end
+    }
+
+    pub(super) const fn closed(&self) -> u64 {
+        self.closed
     }
 
     /// Tokens of the prompt. GenAI-Perf's file has only its text.
@@ -683,6 +689,7 @@ mod tests {
             start: at(start),
             first_token: Some(at(first)),
             end: at(end),
+            closed: at(end),
             input_tokens: None,
             output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
             counts_pieces: false,

@@ -5,7 +5,7 @@
 #                                         reached" where fewer were in flight, or the tool's command sent fewer in a second
 #   next PERCENTILE LEVEL...       by such lines on standard input, behind level and attempt, or "failed" in their place:
 #                                  "probe LEVEL ATTEMPT", or at the end "end HELD EXCEEDED WHY", "-" for none
-import csv, json, math, os, sys
+import bisect, csv, json, math, os, sys
 
 UNITS = {"ns": 1e-6, "us": 1e-3, "\u00b5s": 1e-3, "ms": 1.0, "s": 1e3, "sec": 1e3}
 
@@ -26,7 +26,8 @@ def of_aiperf(file):
         if record.get("error") is not None or metadata.get("was_cancelled") or latency is None:
             yield (metadata["request_start_ns"],)
         else:
-            yield metadata["request_start_ns"], first, latency, None if tokens is None else math.floor(tokens["value"] + 0.5), False
+            start, length = metadata["request_start_ns"], None if tokens is None else math.floor(tokens["value"] + 0.5)
+            yield start, first, latency, length, False, max(metadata.get("request_end_ns", 0), start + latency)
 
 def exchanges(file):
     """The requests of GenAI-Perf's file, one after the other: all of it may not fit into memory."""
@@ -99,7 +100,7 @@ def of_genai_perf(file):
         if is_of_pieces:
             tokens = sum(map(texts_of, texts))
         start = exchange["timestamp"]
-        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens, is_of_pieces
+        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens, is_of_pieces, max(times[-1], times[last])
 
 def mean_length(folder):
     """By the tool's own table, how many tokens an answer has. Old releases of GenAI-Perf write CSV alone."""
@@ -140,29 +141,48 @@ def is_short(starts, asked, command):
     sent = (len(starts) - 1) / ((max(starts) - min(starts)) / 1e9)
     return sent < asked * (0.95 - 3 * deviation_of(len(starts), command))
 
-def is_overloaded(requests, command):
-    """Whether each request of a rate waits longer than the one before it, to the end (src/results/offered.rs)."""
-    if None in requests or len(requests) < 60 or has_ramp(command):
+def grows(values, deviations, command):
+    """Whether a value that each request has grows by more than chance does, and to the end; by when it was sent, in seconds."""
+    if len(values) < 16:
         return False
-    spans = sorted((request[0], request[2] / 1e9) for request in requests)
-    size, begin = len(spans) // 4, spans[0][0]
-    starts, latencies, variances = [], [], []
-    for quarter in (spans[place * size:][:size] for place in range(4)):
-        mean = sum(latency for _, latency in quarter) / size
-        starts.append(sum((start - begin) / 1e9 for start, _ in quarter) / size)
-        latencies.append(mean)
-        variances.append(sum((latency - mean) ** 2 for _, latency in quarter) / (size - 1) / size)
-    growth, apart = latencies[3] - latencies[0], starts[3] - starts[0]
-    goes_on = latencies[3] - latencies[2] >= 0.5 * (latencies[1] - latencies[0])
-    deviation = max(deviation_of(len(spans), command), 1 / math.sqrt(len(spans)))
-    least = max(apart * (0.05 + 3 * deviation), 3 * math.sqrt(variances[0] + variances[3]))
+    size = len(values) // 4
+    starts, means, variances = [], [], []
+    for quarter in (values[place * size:][:size] for place in range(4)):
+        mean = sum(value for _, value in quarter) / size
+        starts.append(sum(start for start, _ in quarter) / size)
+        means.append(mean)
+        variances.append(sum((value - mean) ** 2 for _, value in quarter) / (size - 1) / size)
+    growth, apart = means[3] - means[0], starts[3] - starts[0]
+    goes_on = means[3] - means[2] >= 0.5 * (means[1] - means[0])
+    deviation = max(deviation_of(len(values), command), 1 / math.sqrt(len(values)))
+    least = max(apart * (0.05 + deviations * deviation), 3 * math.sqrt(variances[0] + variances[3]))
     return apart > 0 and growth > least and goes_on
+
+def is_overloaded(requests, command):
+    """Whether each request of a rate waits longer than the one before it, or finds more in flight, as src/results/offered.rs has it."""
+    if None in requests or len(requests) < 16 or has_ramp(command):
+        return False
+    requests = sorted(requests, key=lambda request: (request[0], request[0] + request[2]))
+    begin = requests[0][0]
+    starts = [(request[0] - begin) / 1e9 for request in requests]
+    if starts[-1] == 0:
+        return False
+    if grows([(start, request[2] / 1e9) for start, request in zip(starts, requests)], 2, command):
+        return True
+    tokens = [max(request[3] or 1, 1) for request in requests]
+    first = sum((request[5] - request[0]) / 1e9 / count for request, count in zip(requests[:5], tokens)) / 5
+    latency, sent = first * (sum(tokens) / len(tokens)), (len(starts) - 1) / starts[-1]
+    ends = sorted(request[5] for request in requests)
+    numbers = [before - bisect.bisect_right(ends, request[0]) for before, request in enumerate(requests)]
+    since = max(latency, (ends[0] - begin) / 1e9)
+    numbers = [(start, number / sent) for start, number in zip(starts, numbers) if start >= since]
+    return starts[-1] >= 2.5 * latency and grows(numbers, 3, command)
 
 def is_below(requests, asked):
     """Whether fewer were in flight than were asked for, in the first half (src/results/offered.rs)."""
     if None in requests or len(requests) < 3 * asked:
         return False
-    spans = sorted((request[0], request[0] + request[2]) for request in requests)
+    spans = sorted((request[0], request[5]) for request in requests)
     start, end = spans[asked - 1][0], (spans[0][0] + spans[-1][0]) / 2
     total = sum(max(min(b, end) - max(a, start), 0) for a, b in spans)
     return end - start >= 1e9 and total < 0.9 * asked * (end - start)
@@ -177,18 +197,17 @@ def count(folder, load, limits, command):
         requests = list(read(file))
     starts = [request[0] for request in requests]
     requests = [request if len(request) > 1 else None for request in requests]
+    ratio = tokens_of_a_piece(folder, [request[3] for request in filter(None, requests) if request[4]])
+    requests = [(*it[:3], math.floor(it[3] * ratio + 0.5), *it[4:]) if it and it[4] else it for it in requests]
     is_rate = load.startswith("rate")
     is_missed = is_short(starts, float(load[4:]), command) or is_overloaded(requests, command) if is_rate else is_below(requests, int(load))
     if is_missed:
         return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)
-    ratio = tokens_of_a_piece(folder, [request[3] for request in filter(None, requests) if request[4]])
     for request in requests:
         if request is not None:
-            start, first, latency, tokens, is_of_pieces = request
-            if is_of_pieces:
-                tokens = math.floor(tokens * ratio + 0.5)
+            start, first, latency, tokens, _, _ = request
             if not 0 <= (latency if first is None else first) <= latency:
                 raise ValueError("times run backwards")
             if start < answered and not is_rate:

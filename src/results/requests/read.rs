@@ -209,13 +209,14 @@ impl Record<'_> {
         };
         let first = time("time_to_first_token", &metrics.time_to_first_token)?;
         let latency = time("request_latency", &metrics.request_latency)?;
+        // Of two clocks the finer.
+        let last = latency.map_or(Some(end), |latency| start.checked_add(latency));
+        let last = last.unwrap_or(end);
         let request = Request {
             start,
             first_token: first.and_then(|first| start.checked_add(first)),
-            // Of two clocks the finer.
-            end: latency
-                .map_or(Some(end), |latency| start.checked_add(latency))
-                .unwrap_or(end),
+            end: last,
+            closed: last.max(end),
             input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
             output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
             counts_pieces: false,
@@ -670,10 +671,13 @@ impl Exchange {
         let is_streamed = pieces().any(|piece| piece.is_streamed) || with_text().nth(1).is_some();
         let is_other = first.is_none() && pieces().any(|piece| piece.is_answer);
         let is_broken_off = pieces().any(|piece| piece.is_error);
+        let closed = times.last().copied();
+        let end = last.or(closed).unwrap_or(self.timestamp);
         checked(Request {
             start: self.timestamp,
             first_token: first.map(|(time, _)| *time).filter(|_| is_streamed),
-            end: last.or(times.last().copied()).unwrap_or(self.timestamp),
+            end,
+            closed: closed.unwrap_or(end).max(end),
             input_tokens: None,
             output_tokens: said
                 .or(is_streamed.then_some(texts))
