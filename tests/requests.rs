@@ -688,6 +688,26 @@ fn a_trace_that_the_client_did_not_keep_is_not_to_be_trusted() {
         let run = Run::read(results).unwrap();
         assert_eq!(run.points()[0].caveat().as_deref(), expected, "{late}");
     }
+    // Before 0.13, the file of requests says it.
+    fs::write(
+        point.join("profile_export_aiperf.json"),
+        r#"{"output_token_throughput": {"unit": "tokens/sec", "avg": 500}}"#,
+    )
+    .unwrap();
+    let file = point.join("profile_export.jsonl");
+    let text = fs::read_to_string(&file).unwrap();
+    for (late, is_late) in [(320, true), (300, false)] {
+        let due = |line: &str| {
+            let (_, start) = line.split_once(r#""request_start_ns":"#).unwrap();
+            let start: u64 = start.split(',').next().unwrap().parse().unwrap();
+            let due = format!(r#"{{"credit_issued_ns":{},"#, start - late * 1_000_000);
+            line.replacen(r#"{"request_start"#, &format!(r#"{due}"request_start"#), 1)
+        };
+        fs::write(&file, text.lines().map(due).collect::<Vec<_>>().join("\n")).unwrap();
+        let run = Run::read(results).unwrap();
+        let caveat = run.points()[0].caveat();
+        assert_eq!(caveat.is_some(), is_late, "{late} {caveat:?}");
+    }
 }
 
 /// A point of this rate at constant gaps, with the latency of each request by when it was sent, in seconds, and its number.

@@ -614,6 +614,7 @@ fn read_place(
         let late = content.others.get("credit_to_start_latency");
         let late = late.filter(|it| it.unit == "ms");
         let late = late.and_then(|it| it.statistics.avg());
+        let late = late.or_else(|| requests.lateness());
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals, late);
         content.overload = Overload::of(asked.load, requests, asked.arrivals);
     }

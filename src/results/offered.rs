@@ -129,7 +129,7 @@ pub(super) enum Shortfall {
 }
 
 impl Shortfall {
-    /// Of these requests. Of a trace, the tool says how many ms they were late on average.
+    /// Of these requests. Of a trace, AIPerf says how many ms they were late on average.
     ///
     /// A load that rises is below what was asked for until it is there. Later turns wait for the answer before, and some for
     /// longer, so conversations may be too few at their end. Both tell nothing of the client.

@@ -687,7 +687,8 @@ impl Point {
     /// request is in flight until the server has ended its answer. The mean is too low below 90 % of the concurrency. Points with fewer than three waves, or with less than a second of that time, are not judged. Neither are
     /// ramps and conversations, of all loads.
     ///
-    /// Of a trace, AIPerf 0.13 says how late requests were sent: `credit_to_start_latency`. It is too late where the mean is
+    /// Of a trace, AIPerf 0.13 says how late requests were sent: `credit_to_start_latency`. Of earlier releases it is the start −
+    /// `credit_issued_ns` in the file of requests; where that is missing, it is not checked. It is too late where the mean is
     /// above 2.5 % of the time from the first to the last start. Lateness that grows evenly to 5 % of it has that mean.
     ///
     /// A server that answers fewer requests in a second than are sent does not keep up with a rate: what it does then tells of

@@ -33,6 +33,8 @@ pub struct Request {
     end: u64,
     /// When the server had ended its answer: after the last token, some say more.
     closed: u64,
+    /// When AIPerf's clock said that it is to be sent.
+    due: Option<u64>,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
     /// Whether these are the pieces in which the answer came.
@@ -225,6 +227,19 @@ impl Requests {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const SHORT: f64 = 10.0;
+
+    /// By how many ms they were sent late on average, where AIPerf says of all when they were due.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a file has a million requests at most"
+    )]
+    pub(super) fn lateness(&self) -> Option<f64> {
+        let late_of = |it: &Request| Some(nanoseconds(it.due?, it.start) / 1e6);
+        let late: Option<Vec<f64>> = self.0.iter().map(late_of).collect();
+        let late = late.filter(|late| !late.is_empty())?;
+        let count = late.len() as f64;
+        Some(late.iter().sum::<f64>() / count)
+    }
 
     /// Reads a tool's file of requests: AIPerf's where its name ends with `.jsonl`, GenAI-Perf's
     /// else. It is read as a stream: what stands between the times takes no memory.
@@ -690,6 +705,7 @@ mod tests {
             first_token: Some(at(first)),
             end: at(end),
             closed: at(end),
+            due: None,
             input_tokens: None,
             output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
             counts_pieces: false,

@@ -130,6 +130,8 @@ struct Record<'a> {
 struct Metadata<'a> {
     request_start_ns: u64,
     request_end_ns: u64,
+    #[serde(default)]
+    credit_issued_ns: Option<u64>,
     #[serde(borrow, default)]
     benchmark_phase: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -217,6 +219,7 @@ impl Record<'_> {
             first_token: first.and_then(|first| start.checked_add(first)),
             end: last,
             closed: last.max(end),
+            due: self.metadata.credit_issued_ns,
             input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
             output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
             counts_pieces: false,
@@ -678,6 +681,7 @@ impl Exchange {
             first_token: first.map(|(time, _)| *time).filter(|_| is_streamed),
             end,
             closed: closed.unwrap_or(end).max(end),
+            due: None,
             input_tokens: None,
             output_tokens: said
                 .or(is_streamed.then_some(texts))
