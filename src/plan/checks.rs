@@ -8,8 +8,9 @@ use crate::container::{EnvName, Runtime, may_be_secret};
 use crate::job_options::ScriptKind;
 use crate::load::Load;
 use crate::recipe::{
-    ArrayBy, Client, Engine, Goodput, ModelSource, PrefixCache, Recipe, ReplicaUse, ResultName,
-    SEARCHED, Search, SearchedLoad, Server, Sweep, SweepPoint, Tokenizer, UseCase, Word,
+    AiperfVersion, ArrayBy, Client, ClientTool, Engine, Goodput, ModelSource, PrefixCache, Recipe,
+    ReplicaUse, ResultName, SEARCHED, Search, SearchedLoad, Server, Sweep, SweepPoint, Tokenizer,
+    UseCase, Word,
 };
 use crate::script::images::image_sources;
 use crate::settings::Settings;
@@ -391,6 +392,15 @@ fn check_search(recipe: &Recipe, problems: &mut Vec<Problem>) {
     ];
     let others = others.into_iter().filter(|(_, is_there)| *is_there);
     problems.extend(others.map(|(key, _)| Problem::SearchBeside { key }));
+    let tool = recipe.client.tool;
+    let first = AiperfVersion::WITH_REQUESTS;
+    if matches!(tool, ClientTool::Aiperf(release) if release < first) {
+        problems.push(Problem::ClientRelease {
+            key: "sweep.search",
+            tool: tool.with_release(),
+            first: first.to_string(),
+        });
+    }
     for use_case in &sweep.use_cases {
         if let Some(key) = use_case.not_for_a_search(search.of) {
             problems.push(Problem::UseCase {

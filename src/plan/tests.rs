@@ -1261,6 +1261,21 @@ fn a_search_of_rates_needs_a_release_that_keeps_them() {
 }
 
 #[test]
+fn a_search_needs_a_release_that_writes_the_requests() {
+    let said = |tool: &str| {
+        let mut recipe = loaded(tool, "'chat:128/128'");
+        recipe.server.prefix_cache = PrefixCache::Off;
+        recipe.sweep.concurrency.clear();
+        recipe.sweep.search = Some(Search::new(1, 16).with_ttft("500".parse().unwrap()));
+        Plan::new(recipe, Settings::new()).map_or_else(|error| error.to_string(), |_| String::new())
+    };
+    let expected =
+        "the recipe asks for sweep.search, which AIPerf 0.1.1 does not know: it came with 0.2.0";
+    assert_eq!(said("AIPerf 0.1.1"), expected);
+    assert_eq!(said("AIPerf 0.2.0"), "");
+}
+
+#[test]
 fn what_a_load_contradicts() {
     let chat = "name = 'chat', input = 128, output = 128";
     for (use_cases, expected) in [

@@ -592,6 +592,8 @@ impl AiperfVersion {
     /// The first release that sends each prompt once, those of a file in their order. Before, it draws
     /// them, with `choice` in `dataset_manager.py`, some more than once.
     pub(crate) const WITH_EACH_PROMPT_ONCE: Self = Self(Numbers([0, 3, 0]));
+    /// The first release that writes a file of requests, by which a search decides.
+    pub(crate) const WITH_REQUESTS: Self = Self(Numbers([0, 2, 0]));
     /// The first release whose traces need no `hash_ids`.
     pub(crate) const WITH_TRACE: Self = Self(Numbers([0, 2, 0]));
     /// The first release with `--no-server-metrics` and `--no-gpu-telemetry`.
