@@ -648,6 +648,7 @@ fn remarks(report: &Report<'_>, point: &Point) -> Vec<String> {
         of_runs(point, |run| not_warmed_up(report, run)),
         unsteady(point),
         out_of_cache(point),
+        of_runs(point, at_once),
         counted_by_server(point),
         goodput(point),
     ];
@@ -891,6 +892,23 @@ fn unsteady_run(point: &Point) -> Option<String> {
         mean(Metric::RequestLatency),
         mean(Metric::OutputTokenThroughput)
     ))
+}
+
+/// That the tool's ITL, which has a 0 for each of these answers, is not shown.
+fn at_once(run: &Point) -> Option<String> {
+    let requests = run.requests()?;
+    let (at_once, all) = (
+        requests.at_once(),
+        requests.as_slice().len() - requests.failed(),
+    );
+    (at_once > 0).then(|| {
+        let what = if requests.knows_inter_token_latency() {
+            "ITL is of the others"
+        } else {
+            "ITL is not known"
+        };
+        format!("the tokens of {at_once} of {all} answers came at once: {what}")
+    })
 }
 
 /// More by which the server and the tool's tokenizer count an answer differently is worth a word.

@@ -1412,3 +1412,154 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
         assert_eq!(is_within, expected, "{limit}");
     }
 }
+
+/// Speculative decoding gives more tokens at a time in one answer than in another, and so do events that wait for the client.
+#[test]
+fn answers_of_larger_pieces_have_tokens_of_their_own() {
+    let folder = Folder::new();
+    let results = Utf8Path::from_path(folder.0.path()).unwrap();
+    let write = |answers: &[(u64, usize)], length: &str| {
+        let exchanges = (1..).zip(answers).map(|(number, (pieces, words))| {
+            let start = number * 1_000_000_000;
+            let gap = 390_000_000 / (pieces - 1);
+            let times: Vec<_> = (0..*pieces)
+                .map(|piece| start + 100_000_000 + gap * piece)
+                .collect();
+            // A letter that ends a line for some programs.
+            exchange(start, &times, None).replace(" word", &" w\u{2028}rd".repeat(*words))
+        });
+        folder.write(
+            "profile_export.json",
+            genai_perf(&exchanges.collect::<Vec<_>>()),
+        );
+        let table = format!(
+            r#"{{"request_count": {{"unit": "requests", "avg": {}}}, "output_sequence_length": {{"unit": "tokens", {length}}}}}"#,
+            answers.len()
+        );
+        folder.write("profile_export_genai_perf.json", table);
+        let run = Run::read(results).unwrap();
+        assert_eq!(run.problems(), []);
+        run.points()[0].clone()
+    };
+    // Of 40 tokens each, 10 ms apart; the second half comes four at a time.
+    let answers: Vec<_> = (0..100)
+        .map(|number| if number < 50 { (40, 1) } else { (10, 4) })
+        .collect();
+    for length in [
+        r#""avg": 40, "min": 39, "max": 41"#,
+        r#""avg": 40, "min": 40, "max": 40"#,
+    ] {
+        let point = write(&answers, length);
+        for request in point.requests().unwrap().as_slice() {
+            assert_eq!(request.output_tokens(), Some(40));
+        }
+        let said = counted_by_search(results, &["100", "itl=9.9", "itl=10.1"]);
+        assert_eq!(said, "itl:99/99 itl:0/99");
+    }
+    // Where the table has one length, it holds however few answers have other pieces.
+    let few: Vec<_> = (0..100)
+        .map(|number| if number < 98 { (40, 1) } else { (10, 4) })
+        .collect();
+    write(&few, r#""avg": 40, "min": 40, "max": 40"#);
+    assert_eq!(counted_by_search(results, &["100", "itl=10.1"]), "itl:0/99");
+    let csv = "Metric,avg,min,max,p50\nRequest Count,100,,,\nOutput Sequence Length,40.00,40.00,40.00,40.00\n";
+    fs::remove_file(results.join("profile_export_genai_perf.json")).unwrap();
+    folder.write("profile_export_genai_perf.csv", csv);
+    assert_eq!(counted_by_search(results, &["100", "itl=10.1"]), "itl:0/99");
+    fs::remove_file(results.join("profile_export_genai_perf.csv")).unwrap();
+    // Of any answers, the client counts as the library does.
+    let answers: Vec<_> = (0..50)
+        .map(|number| (5 + number % 7, 1 + usize::try_from(number % 3).unwrap()))
+        .collect();
+    let point = write(&answers, r#""avg": 31.7, "min": 12, "max": 60"#);
+    let judged = point.requests().unwrap().after_the_first_wave();
+    let mut values: Vec<_> = judged.values(Metric::InterTokenLatency).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let limits = values
+        .windows(2)
+        .map(|pair| f64::midpoint(pair[0], pair[1]));
+    let (mut words, mut expected) = (vec!["100".to_owned()], Vec::new());
+    for limit in limits {
+        let over = values.iter().filter(|value| **value > limit).count();
+        words.push(format!("itl={limit}"));
+        expected.push(format!("itl:{over}/49"));
+    }
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    assert_eq!(counted_by_search(results, &words), expected.join(" "));
+    assert_eq!((values.len(), expected[0] == expected[47]), (49, false));
+}
+
+/// The tools take 0 for them, which is no latency of any token.
+#[test]
+fn a_few_answers_that_came_at_once_are_left_out_of_the_latency() {
+    let check = |at_once: u64| {
+        let folder = Folder::new();
+        let lines = (1..=40).map(|number| {
+            let latency = if number <= at_once { 50.0 } else { 400.0 };
+            aiperf(number * 1_000_000_000, 50.0, latency, 36) + "\n"
+        });
+        let path = folder.write("profile_export.jsonl", lines.collect::<String>());
+        let table = r#"{"inter_token_latency": {"unit": "ms", "avg": 9.3, "p50": 9.9, "min": 0.0},
+            "output_token_throughput_per_user": {"unit": "tokens/sec/user", "avg": 95}, "request_count": {"unit": "requests", "avg": 40},
+            "output_token_throughput": {"unit": "tokens/sec", "avg": 36}, "output_sequence_length": {"unit": "tokens", "avg": 36}}"#;
+        folder.write("profile_export_aiperf.json", table);
+        let results = path.parent().unwrap();
+        let run = Run::read(results).unwrap();
+        let point = &run.points()[0];
+        let itl = |statistic| point.value(Metric::InterTokenLatency, statistic);
+        let limits = nim_slurm::results::Limits::new(Statistic::P50).inter_token_latency(9.95);
+        let table = nim_slurm::Report::new(&run)
+            .to_table()
+            .replace("\n      ", " ");
+        let said = table
+            .split_once("    the tokens of ")
+            .map(|(_, said)| said.lines().next().unwrap().to_owned());
+        (
+            [itl(Statistic::Avg), itl(Statistic::Min)],
+            point.throughput_per_user().map(f64::round),
+            limits.verdict(point),
+            counted_by_search(results, &["rate1", "itl=9.95"]),
+            said,
+        )
+    };
+    let unknown = nim_slurm::results::Verdict::Unknown {
+        metric: Metric::InterTokenLatency,
+    };
+    let above = nim_slurm::results::Verdict::Exceeded {
+        metric: Metric::InterTokenLatency,
+        value: 10.0,
+        limit: 9.95,
+    };
+    let tool_s = nim_slurm::results::Verdict::Exceeded {
+        metric: Metric::InterTokenLatency,
+        value: 9.9,
+        limit: 9.95,
+    };
+    let said = |words: &str| Some(words.to_owned());
+    assert_eq!(
+        check(0),
+        (
+            [Some(9.3), Some(0.0)],
+            Some(95.0),
+            tool_s,
+            "itl:40/40".to_owned(),
+            None
+        )
+    );
+    let few = said("2 of 40 answers came at once: ITL is of the others");
+    assert_eq!(
+        check(2),
+        (
+            [Some(10.0); 2],
+            Some(100.0),
+            above,
+            "itl:38/38".to_owned(),
+            few
+        )
+    );
+    let many = said("3 of 40 answers came at once: ITL is not known");
+    assert_eq!(
+        check(3),
+        ([None; 2], None, unknown, "itl:0/0".to_owned(), many)
+    );
+}

@@ -207,44 +207,50 @@ fn requests_without_an_answer_are_over_each_limit() {
         )
     };
     // The first wave is not judged: the others are sent when it has its answer.
-    let first = request("400000, 800000", &[&some, &some]).replace(": 1000000", ": 0");
-    let requests = [
-        first,
-        request("2000000, 4000000, 9000000", &[&some, &some, done]),
-        request("2000000, 4000000, 9000000", &[&none, &some, usage]),
-        request("9000000", &[&some]),
-        request("9000000", &[done]),
-        request("", &[]),
-        request(
-            "2000000",
-            &[r#"{"response": "{\"choices\": [{\"message\": {\"content\": \"whole\"}}]}"}"#],
-        ),
-        request(
-            "2000000, 9000000",
-            &[&some, r#"{"response": "data: no JSON\n\n"}"#],
-        ),
-    ];
-    let text = format!(
-        r#"{{"service_kind": "openai", "experiments": [{{"experiment": {{}}, "requests": [{}]}}]}}"#,
-        requests.join(", ")
-    );
-    std::fs::write(path("profile_export.json"), &text).unwrap();
-    let read = Requests::read(path("profile_export.json")).unwrap();
-    let judged = read.after_the_first_wave();
-    let over = |metric, limit: f64| {
-        judged.values(metric).filter(|value| *value > limit).count() + read.failed()
+    let written = |role: &str| {
+        let first = request("400000, 800000", &[&some, &some]).replace(": 1000000", ": 0");
+        let requests = [
+            first,
+            request("2000000, 4000000, 9000000", &[&some, &some, done]),
+            request("2000000, 4000000, 9000000", &[role, &some, usage]),
+            request("9000000", &[&some]),
+            request("9000000", &[done]),
+            request("", &[]),
+            request(
+                "2000000",
+                &[r#"{"response": "{\"choices\": [{\"message\": {\"content\": \"whole\"}}]}"}"#],
+            ),
+            request(
+                "2000000, 9000000",
+                &[&some, r#"{"response": "data: no JSON\n\n"}"#],
+            ),
+        ];
+        let text = format!(
+            r#"{{"service_kind": "openai", "experiments": [{{"experiment": {{}}, "requests": [{}]}}]}}"#,
+            requests.join(", ")
+        );
+        std::fs::write(path("profile_export.json"), &text).unwrap();
+        let read = Requests::read(path("profile_export.json")).unwrap();
+        let judged = read.after_the_first_wave();
+        let over = |metric, limit: f64| {
+            judged.values(metric).filter(|value| *value > limit).count() + read.failed()
+        };
+        let of = |metric| judged.values(metric).count() + read.failed();
+        let expected = format!(
+            "ttft:{}/{} itl:{}/{}",
+            over(Metric::TimeToFirstToken, 5.0),
+            of(Metric::TimeToFirstToken),
+            over(Metric::InterTokenLatency, 1.0),
+            of(Metric::InterTokenLatency)
+        );
+        assert_eq!(count(), (true, expected.clone()));
+        (text, expected)
     };
-    let of = |metric| judged.values(metric).count() + read.failed();
-    let expected = format!(
-        "ttft:{}/{} itl:{}/{}",
-        over(Metric::TimeToFirstToken, 5.0),
-        of(Metric::TimeToFirstToken),
-        over(Metric::InterTokenLatency, 1.0),
-        of(Metric::InterTokenLatency)
-    );
-    assert_eq!(count(), (true, expected.clone()));
-    // One answer of nine tokens came at once.
-    assert_eq!(expected, "ttft:3/6 itl:4/4");
+    let (_, said) = written(&some);
+    assert_eq!(said, "ttft:3/6 itl:4/5");
+    // An answer of nine tokens came at once: of so few, nobody knows their latency.
+    let (text, said) = written(&none);
+    assert_eq!(said, "ttft:3/6 itl:2/2");
     // A file that is cut off tells nothing.
     std::fs::write(path("profile_export.json"), &text[..text.len() - 60]).unwrap();
     assert_eq!(count(), (false, String::new()));

@@ -606,7 +606,7 @@ fn read_place(
         let counted = counted.and_then(Statistics::avg);
         let requests = Requests::read(file).and_then(|all| all.checked(file, counted));
         let length = content.metrics.get(Metric::OutputSequenceLength);
-        let requests = requests.map(|all| all.with_tokens_of(length.and_then(Statistics::avg)));
+        let requests = requests.map(|all| all.with_tokens_of(length));
         requests.map_err(|problem| problems.push(problem)).ok()
     });
     if let Some(requests) = &requests {
@@ -617,6 +617,7 @@ fn read_place(
         let late = late.or_else(|| requests.lateness());
         content.shortfall = Shortfall::of(asked.load, requests, asked.arrivals, late);
         content.overload = Overload::of(asked.load, requests, asked.arrivals);
+        content.leave_out_zeros(requests);
     }
     content.unanswered = requests.as_ref().map_or(0, Requests::failed);
     if let Some(message) = content.caveat() {
@@ -659,6 +660,19 @@ fn read_file(
 }
 
 impl Content {
+    /// The tools take an inter-token latency of 0 for answers that came at once.
+    fn leave_out_zeros(&mut self, requests: &Requests) {
+        if requests.at_once() == 0 {
+            return;
+        }
+        let itl = Metric::InterTokenLatency;
+        match requests.figures().as_ref().and_then(|all| all.metric(itl)) {
+            Some(of_others) => self.metrics.set(itl, *of_others),
+            None => self.metrics.remove(itl),
+        }
+        self.metrics.remove(Metric::OutputTokenThroughputPerUser);
+    }
+
     /// Adds what another file of the same point says and this one did not. Names of
     /// other metrics differ between a tool's files, so one file's are enough.
     fn add(&mut self, other: Self) {

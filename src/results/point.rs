@@ -611,6 +611,9 @@ impl Point {
 
     /// The statistics of a metric; `None` when the tool did not measure it.
     ///
+    /// The inter-token latency has no answers whose tokens came at once, where the file of requests tells which: the tools take 0
+    /// for it. It is `None` where they are more than one in twenty.
+    ///
     /// ```
     /// use nim_slurm::results::{Metric, Run};
     ///

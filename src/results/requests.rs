@@ -37,11 +37,20 @@ pub struct Request {
     due: Option<u64>,
     input_tokens: Option<u32>,
     output_tokens: Option<u32>,
-    /// Whether these are the pieces in which the answer came.
-    counts_pieces: bool,
+    tokens_of: TokensOf,
     has_failed: bool,
     /// Whether it is not the first one of its conversation.
     is_later_turn: bool,
+}
+
+/// Who counted the tokens of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokensOf {
+    /// Nobody: these are the pieces in which it came, with the letters of its text.
+    Pieces {
+        letters: u32,
+    },
+    Other,
 }
 
 impl Request {
@@ -76,9 +85,10 @@ impl Request {
     /// Tokens of the answer, as AIPerf counted them. Of GenAI-Perf, what the server said of them
     /// or, where it did not, the pieces in which the answer came.
     ///
-    /// A server may put several tokens into a piece, as with speculative decoding. GenAI-Perf counts the tokens of the text. So a
-    /// [`Point`](super::Point) compares the mean number of pieces with the mean output length in the tool's table. Where they
-    /// differ by more than 5 %, it multiplies the pieces of each request by their ratio, and rounds.
+    /// A server may put several tokens into a piece, as with speculative decoding, and more in one answer than in another.
+    /// GenAI-Perf counts the tokens of the text. So where all answers have one length in the tool's table, a
+    /// [`Point`](super::Point) takes it for each. Else, where the mean number of pieces differs from the mean output length there
+    /// by more than 5 %, each answer has as many of the tool's tokens as it has letters of all answers, rounded.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -142,6 +152,20 @@ impl Request {
             _ => 1.0,
         };
         Some(nanoseconds(from, to) / 1e6 / tokens)
+    }
+
+    /// The pieces in which the answer came, and the letters of its text; of one whose tokens nobody counted.
+    fn pieces(&self) -> Option<(u32, u32)> {
+        match self.tokens_of {
+            TokensOf::Pieces { letters } => Some((self.output_tokens?, letters)),
+            _ => None,
+        }
+    }
+
+    /// Whether it has several tokens and only one time of them.
+    fn came_at_once(&self) -> bool {
+        let has_several = self.output_tokens.is_some_and(|tokens| tokens > 1);
+        !self.has_failed && has_several && self.first_token == Some(self.end)
     }
 
     /// From when to when a metric is measured.
@@ -277,29 +301,53 @@ impl Requests {
         Err(ReadProblem::new(file, None, message))
     }
 
-    /// Takes pieces for as many tokens as they have by the tool's mean output length, where that tells another number.
-    pub(super) fn with_tokens_of(mut self, mean: Option<f64>) -> Self {
-        let counted = |request: &Request| request.output_tokens.filter(|_| request.counts_pieces);
-        let pieces: f64 = self.0.iter().filter_map(counted).map(f64::from).sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a file has a million requests at most"
-        )]
-        let count = self.0.iter().filter_map(counted).count() as f64;
-        let ratio = mean.map_or(1.0, |mean| mean * count / pieces);
-        if (ratio - 1.0).abs() <= OTHER_TOKENS || !ratio.is_finite() || ratio <= 0.0 {
+    /// Takes pieces for as many tokens as they have by the output lengths in the tool's table, where these tell another number.
+    pub(super) fn with_tokens_of(mut self, lengths: Option<&Statistics>) -> Self {
+        let of = |statistic| lengths.and_then(|lengths| lengths.get(statistic));
+        let Some(mean) = of(Statistic::Avg).filter(|mean| mean.is_finite() && *mean > 0.0) else {
+            return self;
+        };
+        let is_one_length =
+            of(Statistic::Min).is_some() && of(Statistic::Min) == of(Statistic::Max);
+        let (mut count, mut pieces, mut letters) = (0.0, 0.0, 0.0);
+        for (own_pieces, own) in self.0.iter().filter_map(Request::pieces) {
+            count += 1.0;
+            pieces += f64::from(own_pieces);
+            letters += f64::from(own);
+        }
+        let tokens = mean * count;
+        if !is_one_length && (tokens / pieces - 1.0).abs() <= OTHER_TOKENS {
             return self;
         }
         for request in &mut self.0 {
+            let Some((_, own)) = request.pieces() else {
+                continue;
+            };
+            let own = if is_one_length {
+                mean
+            } else {
+                tokens * f64::from(own) / letters
+            };
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "it is not below zero, and what is too large becomes the largest"
             )]
-            let tokens = counted(request).map(|pieces| (f64::from(pieces) * ratio).round() as u32);
-            request.output_tokens = tokens.or(request.output_tokens);
+            let own = own.round() as u32;
+            request.output_tokens = Some(own);
         }
         self
+    }
+
+    /// How many answers have several tokens that all came at once: the tools take 0 for their inter-token latency.
+    pub(crate) fn at_once(&self) -> usize {
+        let requests = self.0.iter();
+        requests.filter(|request| request.came_at_once()).count()
+    }
+
+    /// Whether the inter-token latency is known of as many answers as tell that of all: at most one in twenty came at once.
+    pub(crate) fn knows_inter_token_latency(&self) -> bool {
+        20 * self.at_once() <= self.0.len() - self.failed()
     }
 
     /// The requests.
@@ -315,9 +363,12 @@ impl Requests {
     }
 
     /// Each request's value of a metric, in ms. Of the time to first token, the inter-token latency
-    /// and the request latency alone; a request that has none is left out.
+    /// and the request latency alone; a request that has none is left out. Where the tokens of more than one answer in twenty came
+    /// at once, there is no inter-token latency.
     pub fn values(&self, metric: Metric) -> impl Iterator<Item = f64> + '_ {
-        self.0.iter().filter_map(move |request| request.of(metric))
+        let is_known = metric != Metric::InterTokenLatency || self.knows_inter_token_latency();
+        let requests = self.0.iter().filter(move |_| is_known);
+        requests.filter_map(move |request| request.of(metric))
     }
 
     /// Those that were sent when an answer had come: not the first wave, which starts at once, as users never do, and not
@@ -398,7 +449,7 @@ impl Requests {
     pub fn figures(&self) -> Option<Figures> {
         let (from, to) = self.span()?;
         let peak = self.in_flight().iter().map(|part| part.count).max();
-        Figures::new(&self.0, from, to, peak.unwrap_or_default())
+        Figures::new(self, from, to, peak.unwrap_or_default())
     }
 
     /// The figures of the steady part: the longest interval with the load at its level, between
@@ -442,7 +493,7 @@ impl Requests {
         if length < least.max(SHORTEST_STEADY) {
             return None;
         }
-        Figures::new(&self.0, from, to, level)
+        Figures::new(self, from, to, level)
     }
 
     /// By how much the steady part's figure differs from that of all requests, as a share of the
@@ -580,7 +631,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn new(requests: &[Request], from: u64, to: u64, level: u32) -> Option<Self> {
+    fn new(all: &Requests, from: u64, to: u64, level: u32) -> Option<Self> {
+        let requests = all.as_slice();
         let length = nanoseconds(from, to);
         if length <= 0.0 {
             return None;
@@ -588,6 +640,9 @@ impl Figures {
         let answered = || requests.iter().filter(|request| !request.has_failed);
         let mut metrics = Metrics::default();
         for metric in &COMPARED[..3] {
+            if *metric == Metric::InterTokenLatency && !all.knows_inter_token_latency() {
+                continue;
+            }
             // Of whole requests, those that also end in there would be the short ones.
             let is_whole = *metric == Metric::RequestLatency;
             let is_in = |request: &&Request| {
@@ -708,7 +763,7 @@ mod tests {
             due: None,
             input_tokens: None,
             output_tokens: Some(u32::try_from((end - first) / 10).unwrap() + 1),
-            counts_pieces: false,
+            tokens_of: TokensOf::Other,
             has_failed: false,
             is_later_turn: false,
         }

@@ -27,7 +27,7 @@ def of_aiperf(file):
             yield (metadata["request_start_ns"],)
         else:
             start, length = metadata["request_start_ns"], None if tokens is None else math.floor(tokens["value"] + 0.5)
-            yield start, first, latency, length, False, max(metadata.get("request_end_ns", 0), start + latency)
+            yield start, first, latency, length, None, max(metadata.get("request_end_ns", 0), start + latency)
 
 def exchanges(file):
     """The requests of GenAI-Perf's file, one after the other: all of it may not fit into memory."""
@@ -59,19 +59,21 @@ def events(text):
     """Each event of a response, and what it counts as when it is no JSON."""
     if text.startswith("{"):
         return [(text, 0)]
-    lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+    lines = [line[6:] for line in text.split("\n") if line.startswith("data: ")]
     return [(line, int(line.strip() != "[DONE]")) for line in lines]
 
 def texts_of(text):
-    count = 0
+    """How many events have a text, and its letters."""
+    count = letters = 0
     for event, otherwise in events(text):
         try:
             choices = json.loads(event).get("choices", [])
             contents = [(choice.get(key) or {}).get("content") for choice in choices for key in ("delta", "message")]
-            count += int(any(contents + [choice.get("text") for choice in choices]))
+            own = sum(len(it or "") for it in contents + [choice.get("text") for choice in choices])
+            count, letters = count + (own > 0), letters + own
         except (ValueError, AttributeError, TypeError):
-            count += otherwise
-    return count
+            count, letters = count + otherwise, letters + otherwise
+    return count, letters
 
 def tokens_of(text):
     said = None
@@ -89,36 +91,48 @@ def of_genai_perf(file):
         texts = [output.get("response", "") for output in exchange.get("response_outputs", [])]
         if len(times) != len(texts):
             raise ValueError("not each response has a time")
-        first = next((place for place, text in enumerate(texts) if texts_of(text)), None)
-        if first is None:
+        counts = [texts_of(text) for text in texts]
+        with_text = [time for time, (count, _) in zip(times, counts) if count]
+        if not with_text:
             yield (exchange["timestamp"],)
             continue
-        last = next(place for place in reversed(range(len(texts))) if texts_of(texts[place]))
         is_streamed = any(not text.startswith("{") for text in texts)
         tokens = next((said for said in map(tokens_of, reversed(texts)) if said is not None), None)
-        is_of_pieces = tokens is None and is_streamed
-        if is_of_pieces:
-            tokens = sum(map(texts_of, texts))
+        letters = None
+        if tokens is None and is_streamed:
+            tokens, letters = map(sum, zip(*counts))
         start = exchange["timestamp"]
-        yield start, times[first] - start if is_streamed else None, times[last] - start, tokens, is_of_pieces, max(times[-1], times[last])
+        first, last = with_text[0], with_text[-1]
+        yield start, first - start if is_streamed else None, last - start, tokens, letters, max(times[-1], last)
 
-def mean_length(folder):
-    """By the tool's own table, how many tokens an answer has. Old releases of GenAI-Perf write CSV alone."""
+def lengths(folder):
+    """By the tool's own table, how many tokens an answer has: mean, least and most. Old releases of GenAI-Perf write CSV alone."""
     path = os.path.join(folder, "profile_export_genai_perf.")
     if os.path.exists(path + "json"):
         with open(path + "json", encoding="utf-8") as file:
-            return json.load(file)["output_sequence_length"]["avg"]
-    with open(path + "csv", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file) if row and row[0].startswith(("Output Sequence Length", "Num Output Token"))]
-        return float(rows[0][1].replace(",", ""))
+            row = json.load(file)["output_sequence_length"]
+    else:
+        with open(path + "csv", encoding="utf-8") as file:
+            head, *rows = [row for row in csv.reader(file) if row]
+        own = next(row for row in rows if row[0].startswith(("Output Sequence Length", "Num Output Token")))
+        row = {name: float(cell.replace(",", "")) for name, cell in zip(head[1:], own[1:])}
+    return row["avg"], row.get("min"), row.get("max")
 
-def tokens_of_a_piece(folder, pieces):
-    """A server may put several tokens into a piece: the tool's table has the mean number of tokens in an answer."""
+def with_tokens(folder, requests):
+    """A server may put several tokens into a piece, and more in one answer than in another: where the tool's table has another
+    number of tokens, they are shared by the letters of the answers (src/results/requests.rs)."""
+    of_pieces = [request for request in requests if request and request[4] is not None]
+    pieces, letters = sum(request[3] for request in of_pieces), sum(request[4] for request in of_pieces)
     try:
-        ratio = mean_length(folder) * len(pieces) / sum(pieces)
-    except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
-        return 1.0
-    return ratio if 0.0 < ratio < math.inf and abs(ratio - 1.0) > 0.05 else 1.0
+        mean, least, most = lengths(folder)
+        tokens, is_one_length = mean * len(of_pieces), least is not None and least == most
+        if not 0.0 < mean < math.inf or not is_one_length and abs(tokens / pieces - 1.0) <= 0.05:
+            return requests
+        shares = [math.floor((mean if is_one_length else tokens * request[4] / letters) + 0.5) for request in of_pieces]
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, StopIteration):
+        return requests
+    each = iter(shares)
+    return [(*it[:3], next(each), None, it[5]) if it and it[4] is not None else it for it in requests]
 
 def told(command, *names):
     """What the tool was told by the first of these options that it was given."""
@@ -197,25 +211,25 @@ def count(folder, load, limits, command):
         requests = list(read(file))
     starts = [request[0] for request in requests]
     requests = [request if len(request) > 1 else None for request in requests]
-    ratio = tokens_of_a_piece(folder, [request[3] for request in filter(None, requests) if request[4]])
-    requests = [(*it[:3], math.floor(it[3] * ratio + 0.5), *it[4:]) if it and it[4] else it for it in requests]
+    requests = with_tokens(folder, requests)
     is_rate = load.startswith("rate")
     is_missed = is_short(starts, float(load[4:]), command) or is_overloaded(requests, command) if is_rate else is_below(requests, int(load))
     if is_missed:
         return "not reached"
     # A wave starts at once, as users never do: what is judged was sent when an answer had come.
     answered = min((request[0] + request[2] for request in filter(None, requests)), default=0)
-    for request in requests:
-        if request is not None:
-            start, first, latency, tokens, _, _ = request
-            if not 0 <= (latency if first is None else first) <= latency:
-                raise ValueError("times run backwards")
-            if start < answered and not is_rate:
-                continue
+    if any(not 0 <= (it[2] if it[1] is None else it[1]) <= it[2] for it in filter(None, requests)):
+        raise ValueError("times run backwards")
+    judged = [request for request in requests if request is None or request[0] >= answered or is_rate]
+    # The tokens of an answer that came at once have no known time between them: of more than one in twenty, there is no ITL.
+    at_once = sum(first == latency and (tokens or 0) > 1 for _, first, latency, tokens, _, _ in filter(None, judged))
+    has_itl = at_once * 20 <= sum(request is not None for request in judged)
+    for request in judged:
         for place, (metric, limit) in enumerate(limits):
+            _, first, latency, tokens, _, _ = request or (0, 0, 0, 0, None, 0)
             if request is None:
                 value = math.inf
-            elif first is None or metric == "itl" and (tokens is None or tokens < 2 or first == latency):
+            elif first is None or metric == "itl" and (not has_itl or (tokens or 0) < 2 or first == latency):
                 continue
             else:
                 value = (latency - first) / 1e6 / (tokens - 1) if metric == "itl" else first / 1e6

@@ -19,7 +19,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::super::problem::{ReadProblem, quoted};
 use super::super::sink::milliseconds_in;
-use super::Request;
+use super::{Request, TokensOf};
 use crate::file::{self, Links, ReadFailure};
 
 /// A file of requests; 100,000 of 1000 tokens have about as much.
@@ -222,7 +222,7 @@ impl Record<'_> {
             due: self.metadata.credit_issued_ns,
             input_tokens: tokens("input_sequence_length", &metrics.input_sequence_length)?,
             output_tokens: tokens("output_sequence_length", &metrics.output_sequence_length)?,
-            counts_pieces: false,
+            tokens_of: TokensOf::Other,
             has_failed: self.error.is_some() || self.metadata.was_cancelled || latency.is_none(),
             is_later_turn: self.metadata.turn_index.is_some_and(|turn| turn > 0),
         };
@@ -411,22 +411,50 @@ struct Part {
 
 impl Part {
     fn piece(&self) -> Piece {
-        let texts = texts_of(self.text_output, self.output_ids);
+        let own = texts_of(self.text_output, self.output_ids);
         Piece {
-            texts: self.response.texts.saturating_add(texts),
+            texts: self.response.texts.add(own),
             ..self.response
         }
     }
 }
 
 /// An event with ids has as many texts, since each is a token's.
-fn texts_of(text: Count, ids: Count) -> u32 {
-    if ids.0 > 0 { ids.0 } else { text.0.min(1) }
+fn texts_of(text: Count, ids: Count) -> Count {
+    if ids.number > 0 {
+        return ids;
+    }
+    let number = text.number.min(1);
+    Count { number, ..text }
 }
 
-/// How many texts and numbers there are, in whatever form: they are not kept.
+/// How many texts and numbers there are, in whatever form, and how many letters, of which a number is one: they are not kept.
 #[derive(Default, Clone, Copy)]
-struct Count(u32);
+struct Count {
+    number: u32,
+    letters: u32,
+}
+
+impl Count {
+    const ONE: Self = Self {
+        number: 1,
+        letters: 1,
+    };
+
+    fn of(text: &str) -> Self {
+        Self {
+            number: u32::from(!text.is_empty()),
+            letters: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+        }
+    }
+
+    const fn add(self, other: Self) -> Self {
+        Self {
+            number: self.number.saturating_add(other.number),
+            letters: self.letters.saturating_add(other.letters),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -440,40 +468,40 @@ impl<'de> Deserialize<'de> for Count {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
-                Ok(Count(u32::from(!text.is_empty())))
+                Ok(Count::of(text))
             }
 
             fn visit_u64<E: Error>(self, _: u64) -> Result<Count, E> {
-                Ok(Count(1))
+                Ok(Count::ONE)
             }
 
             fn visit_i64<E: Error>(self, _: i64) -> Result<Count, E> {
-                Ok(Count(1))
+                Ok(Count::ONE)
             }
 
             fn visit_f64<E: Error>(self, _: f64) -> Result<Count, E> {
-                Ok(Count(1))
+                Ok(Count::ONE)
             }
 
             fn visit_bool<E: Error>(self, _: bool) -> Result<Count, E> {
-                Ok(Count(0))
+                Ok(Count::default())
             }
 
             fn visit_unit<E: Error>(self) -> Result<Count, E> {
-                Ok(Count(0))
+                Ok(Count::default())
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
-                let mut all = 0_u32;
-                while let Some(Count(count)) = list.next_element()? {
-                    all = all.saturating_add(count);
+                let mut all = Count::default();
+                while let Some(count) = list.next_element()? {
+                    all = all.add(count);
                 }
-                Ok(Count(all))
+                Ok(all)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Count(0))
+                Ok(Count::default())
             }
         }
 
@@ -484,8 +512,8 @@ impl<'de> Deserialize<'de> for Count {
 /// What a response says; its text is not kept.
 #[derive(Default, Clone, Copy)]
 struct Piece {
-    /// Events with a text in them.
-    texts: u32,
+    /// Events with a text in them, and its letters.
+    texts: Count,
     /// What the server says of the whole answer.
     tokens: Option<u32>,
     is_streamed: bool,
@@ -589,16 +617,16 @@ impl Choice<'_> {
         self.delta.iter().chain(&self.message)
     }
 
-    fn has_text(&self) -> bool {
+    fn texts(&self) -> Count {
         let contents = self.contents().filter_map(|part| part.content.as_ref());
-        let mut texts = contents.chain(&self.text);
-        texts.any(|text| !text.is_empty()) || self.has_reasoning()
+        let texts = contents.chain(&self.text).map(|text| Count::of(text));
+        texts.fold(Count::default(), Count::add)
     }
 
     /// What a model thinks before it answers, by either of its names.
     fn has_reasoning(&self) -> bool {
         self.contents()
-            .any(|part| part.reasoning_content.0 > 0 || part.reasoning.0 > 0)
+            .any(|part| part.reasoning_content.number > 0 || part.reasoning.number > 0)
     }
 }
 
@@ -608,8 +636,8 @@ impl Piece {
     fn of(text: &str) -> Self {
         let mut piece = Self::default();
         if text.starts_with('{') {
-            piece.take(text, 0);
-            piece.is_answer = piece.texts == 0 && is_other_answer(text);
+            piece.take(text, Count::default());
+            piece.is_answer = piece.texts.number == 0 && is_other_answer(text);
             return piece;
         }
         if text.starts_with('[') && is_other_answer(text) {
@@ -620,25 +648,29 @@ impl Piece {
         for line in text.lines() {
             if let Some(event) = line.strip_prefix("data: ") {
                 let is_end = event.trim() == "[DONE]";
-                piece.take(event, u32::from(!is_end));
+                piece.take(event, if is_end { Count::default() } else { Count::ONE });
             }
         }
         piece
     }
 
     /// Takes an event; one that is no JSON counts as so many texts.
-    fn take(&mut self, event: &str, otherwise: u32) {
+    fn take(&mut self, event: &str, otherwise: Count) {
         let Ok(event) = serde_json::from_str::<Event<'_>>(event) else {
-            self.texts = self.texts.saturating_add(otherwise);
+            self.texts = self.texts.add(otherwise);
             return;
         };
-        let texts = texts_of(event.text_output, event.output_ids);
-        let texts = texts.max(u32::from(event.choices.iter().any(Choice::has_text)));
-        self.texts = self.texts.saturating_add(texts);
-        let tokens = event.usage.and_then(|usage| usage.completion_tokens);
-        self.tokens = tokens.or(self.tokens);
         let thoughts = u32::from(event.choices.iter().any(Choice::has_reasoning));
         self.thoughts = self.thoughts.saturating_add(thoughts);
+        let texts = texts_of(event.text_output, event.output_ids);
+        let of_choices = event.choices.iter().map(Choice::texts);
+        let of_choices = of_choices.fold(Count::default(), Count::add);
+        self.texts = self.texts.add(Count {
+            number: texts.number.max(of_choices.number.min(1)).max(thoughts),
+            letters: texts.letters.saturating_add(of_choices.letters),
+        });
+        let tokens = event.usage.and_then(|usage| usage.completion_tokens);
+        self.tokens = tokens.or(self.tokens);
         // Some servers say in each event that there is none, by null or nothing.
         let is_said = |error: &serde_json::Value| {
             error.is_object() || error.as_str().is_some_and(|it| !it.is_empty())
@@ -662,13 +694,13 @@ impl Exchange {
             times
                 .iter()
                 .zip(pieces())
-                .filter(|(_, piece)| piece.texts > 0)
+                .filter(|(_, piece)| piece.texts.number > 0)
         };
         let first = with_text().next();
         let last = with_text().next_back().map(|(time, _)| *time);
         let texts = pieces()
             .map(|piece| piece.texts)
-            .fold(0, u32::saturating_add);
+            .fold(Count::default(), Count::add);
         let said = pieces().filter_map(|piece| piece.tokens).next_back();
         // Without events, several texts are a stream as well.
         let is_streamed = pieces().any(|piece| piece.is_streamed) || with_text().nth(1).is_some();
@@ -684,10 +716,16 @@ impl Exchange {
             due: None,
             input_tokens: None,
             output_tokens: said
-                .or(is_streamed.then_some(texts))
+                .or(is_streamed.then_some(texts.number))
                 .filter(|_| first.is_some()),
-            // By the tool's mean length they would be too few.
-            counts_pieces: said.is_none() && !pieces().any(|piece| piece.thoughts > 0),
+            tokens_of: match said {
+                Some(_) => TokensOf::Other,
+                // By the tool's lengths they would be too few.
+                None if pieces().any(|piece| piece.thoughts > 0) => TokensOf::Other,
+                None => TokensOf::Pieces {
+                    letters: texts.letters,
+                },
+            },
             has_failed: first.is_none() && !is_other || is_broken_off,
             is_later_turn: false,
         })
