@@ -921,16 +921,45 @@ fn counted_by_server(point: &Point) -> Option<String> {
     let (said, tool_s) = (mean(&told_by_server)?, mean(&counted)?);
     // Each run has its own ratio.
     let throughput = mean(&|run| Some(run.throughput()? * told_by_server(run)? / counted(run)?));
+    let itl = mean(&|run| {
+        if counts_by_server(run) {
+            return run
+                .requests()?
+                .figures()?
+                .metric(Metric::InterTokenLatency)?
+                .avg();
+        }
+        let itl = run.value(Metric::InterTokenLatency, Statistic::Avg)?;
+        let ratio = (counted(run)? - 1.0) / (told_by_server(run)? - 1.0);
+        Some(itl * ratio).filter(|itl| itl.is_finite())
+    });
+    let itl = itl.map(|itl| format!(" and a mean ITL of {} ms", figure(itl)));
+    let judged = point.runs().iter().any(counts_by_server);
+    let judged = if judged {
+        "; limits on percentiles, goodput and the steady part count so, too"
+    } else {
+        ""
+    };
     ((said / tool_s - 1.0).abs() > TOKENS_DIFFER).then(|| {
         format!(
-            "the server counts {said:.1} tokens in an answer, the tool {tool_s:.1}: by the server's, {} tokens/s",
-            figure_or_dash(throughput)
+            "the server counts {said:.1} tokens in an answer, the tool {tool_s:.1}: by the server's, {} tokens/s{}{judged}",
+            figure_or_dash(throughput),
+            itl.unwrap_or_default()
         )
     })
 }
 
+/// Whether the file of requests has the server's counts, as GenAI-Perf's has where the server tells them.
+fn counts_by_server(run: &Point) -> bool {
+    run.requests()
+        .is_some_and(|all| all.mean_told_by_server().is_some())
+}
+
 /// The server's own mean of tokens in an answer, where it told of each.
 fn told_by_server(run: &Point) -> Option<f64> {
+    if counts_by_server(run) {
+        return run.requests()?.mean_told_by_server();
+    }
     let usage = |wanted: &str| {
         let mut others = run.other_metrics();
         Some(&others.find(|(name, _)| *name == wanted)?.1.statistics)

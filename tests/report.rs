@@ -1106,7 +1106,7 @@ fn the_servers_count_is_told_where_it_counted_each_answer() {
             let metrics = format!(
                 r#""output_token_throughput": {{"unit": "tokens/sec", "avg": {throughput}}},
                 "output_sequence_length": {{"unit": "tokens", "avg": 75.6}}, "request_count": {{"unit": "requests", "avg": 207}},
-                {usage}"#
+                "inter_token_latency": {{"unit": "ms", "avg": 10}}, {usage}"#
             );
             let repeat = ["", "_r2"][number];
             point_of(
@@ -1125,7 +1125,7 @@ fn the_servers_count_is_told_where_it_counted_each_answer() {
             "total_usage_completion_tokens": {{"unit": "tokens", "avg": {total}}}"#
         )
     };
-    let all = "80.0 tokens in an answer, the tool 75.6: by the server's, 1058.2 tokens/s";
+    let all = "80.0 tokens in an answer, the tool 75.6: by the server's, 1058.2 tokens/s and a mean ITL of 9.44 ms";
     let whole = usage(80.0, r#", "count": 207"#, 16560.0);
     assert_eq!(said(&[(1000, &whole)]).as_deref(), Some(all));
     assert_eq!(
@@ -1141,7 +1141,9 @@ fn the_servers_count_is_told_where_it_counted_each_answer() {
     let other = usage(151.2, r#", "count": 207"#, 31298.4);
     assert_eq!(
         said(&[(1000, &whole), (500, &other)]).as_deref(),
-        Some("115.6 tokens in an answer, the tool 75.6: by the server's, 1029.1 tokens/s")
+        Some(
+            "115.6 tokens in an answer, the tool 75.6: by the server's, 1029.1 tokens/s and a mean ITL of 7.20 ms"
+        )
     );
 }
 
@@ -1500,10 +1502,12 @@ no point is known to keep the limits; of 1 point it cannot be told: too few requ
         concur-     re-    TTFT    ITL  latency  tokens/s  tokens/s  tokens/s  requests
   GPUs    rency  quests      ms     ms       ms                /GPU     /user        /s  job
 =    1        1      20  ^21.94  ^2.02   ^282.3     525.4     525.4     558.9      3.87  108
-    the server counts 128.0 tokens in an answer, the tool 135.9: by the server's, 494.8 tokens/s
+    the server counts 128.0 tokens in an answer, the tool 135.9: by the server's, 494.8 tokens/s and
+      a mean ITL of 1.91 ms
 x    1       16      80  ^76.54  ^2.91   ^460.1    5472.6    5472.6     405.5     40.19  108
     steady for 2.0 of 2.0 s, TTFT -7.3 %: TTFT 50.14, ITL 2.61, latency 392.4 ms, 5508.8 tokens/s
     the server counts 128.0 tokens in an answer, the tool 136.2: by the server's, 5144.1 tokens/s
+      and a mean ITL of 2.67 ms
   do not rely on these, measured for less than 10 s: at concurrency 1 (5.2 s), 16 (2.0 s)
 
 TTFT, ITL and latency: p99; limits: TTFT at most 70 ms, ITL at most 3 ms

@@ -1357,6 +1357,7 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
         let path = folder.write("profile_export.json", genai_perf(&exchanges(usage)));
         let table = format!(
             r#"{{"request_count": {{"unit": "requests", "avg": 100}}, "output_sequence_length": {{"unit": "tokens", "avg": {length}}},
+                "output_token_throughput": {{"unit": "tokens/sec", "avg": {length}}},
                 "inter_token_latency": {{"unit": "ms", "avg": 4.85, "p50": 4.85}}}}"#
         );
         folder.write("profile_export_genai_perf.json", table);
@@ -1382,6 +1383,13 @@ fn pieces_of_several_tokens_count_as_the_tools_tokens() {
     assert_eq!(read(104.0, None), (104, 104.0, true, within.clone()));
     // What the server says holds, and so do pieces that are tokens, or nearly.
     assert_eq!(read(26.0, Some(104)), (104, 104.0, true, within));
+    let run = Run::read(Utf8Path::from_path(folder.0.path()).unwrap()).unwrap();
+    let table = nim_slurm::Report::new(&run)
+        .to_table()
+        .replace("\n      ", " ");
+    let said = "the server counts 104.0 tokens in an answer, the tool 26.0: by the server's, 104.0 tokens/s and a mean ITL of \
+        4.85 ms; limits on percentiles, goodput and the steady part count so, too\n";
+    assert!(table.contains(said), "{table}");
     assert_eq!(read(27.0, None), (26, 26.0, false, above.clone()));
     assert_eq!(read(26.0, None), (26, 26.0, false, above.clone()));
     // No length tells nothing.

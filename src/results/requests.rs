@@ -46,6 +46,7 @@ pub struct Request {
 /// Who counted the tokens of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TokensOf {
+    Server,
     /// Nobody: these are the pieces in which it came, with the letters of its text.
     Pieces {
         letters: u32,
@@ -348,6 +349,18 @@ impl Requests {
     /// Whether the inter-token latency is known of as many answers as tell that of all: at most one in twenty came at once.
     pub(crate) fn knows_inter_token_latency(&self) -> bool {
         20 * self.at_once() <= self.0.len() - self.failed()
+    }
+
+    /// The mean of the server's own counts of tokens, where it told of each answer.
+    pub(crate) fn mean_told_by_server(&self) -> Option<f64> {
+        let mut answered = self.0.iter().filter(|request| !request.has_failed);
+        let (tokens, count) = answered.try_fold((0.0, 0.0), |(tokens, count), request| {
+            let own = request
+                .output_tokens
+                .filter(|_| request.tokens_of == TokensOf::Server);
+            Some((tokens + f64::from(own?), count + 1.0))
+        })?;
+        Some(tokens / count).filter(|mean| *mean > 0.0)
     }
 
     /// The requests.

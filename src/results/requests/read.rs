@@ -719,7 +719,7 @@ impl Exchange {
                 .or(is_streamed.then_some(texts.number))
                 .filter(|_| first.is_some()),
             tokens_of: match said {
-                Some(_) => TokensOf::Other,
+                Some(_) => TokensOf::Server,
                 // By the tool's lengths they would be too few.
                 None if pieces().any(|piece| piece.thoughts > 0) => TokensOf::Other,
                 None => TokensOf::Pieces {
