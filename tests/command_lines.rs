@@ -506,6 +506,93 @@ fn enroot_s_logins() {
     }
 }
 
+/// Where the site's files have another folder for enroot's logins, that one counts, as in enroot.
+#[test]
+fn enroot_s_folder_of_the_site() {
+    let plan = plan(
+        Recipe::llama3_70b_h100x4_fp8(),
+        settings(Runtime::Pyxis, ""),
+    );
+    let node = Node::new();
+    let site = format!("{}/", node.path("etc").display());
+    let text = plan.setup().text().replace("/etc/enroot/", &site);
+    assert!(text.contains(&site));
+    let login = b"machine nvcr.io login $oauthtoken password $KEY\n";
+    node.write("home/enroot/.credentials", login);
+    node.write(
+        "home/.config/enroot/.credentials",
+        b"machine old.site login x password y\n",
+    );
+    let of_home = "ENROOT_CONFIG_PATH ${HOME}/enroot";
+    for (first, second, place, is_taken) in [
+        (
+            "#ENROOT_CONFIG_PATH /nowhere",
+            "",
+            "home/.config/enroot",
+            false,
+        ),
+        (of_home, "", "home/enroot", true),
+        (
+            "  ENROOT_CONFIG_PATH = \"$HOME\"/e$(echo nroot) # mine",
+            "",
+            "home/enroot",
+            true,
+        ),
+        (
+            "ENROOT_CONFIG_PATH ~/enroot",
+            "ENROOT_CONFIG_PATH=/nowhere",
+            "home/enroot",
+            true,
+        ),
+        ("ENROOT_CONFIG_PATH", of_home, "home/enroot", true),
+        ("ENROOT_CONFIG_PATH=", of_home, "home/enroot", true),
+        // What is not set is an error in enroot, and its default counts.
+        (
+            "ENROOT_CONFIG_PATH ${XDG_NONE}/enroot",
+            "",
+            "home/.config/enroot",
+            false,
+        ),
+        (
+            "ENROOT_CONFIG_PATHS ${HOME}/enroot",
+            "",
+            "home/.config/enroot",
+            false,
+        ),
+    ] {
+        node.write("etc/enroot.conf", format!("{first}\n").as_bytes());
+        node.write(
+            "etc/enroot.conf.d/site.conf",
+            format!("{second}\n").as_bytes(),
+        );
+        let run = setup(&node, &plan, &text, &[("NGC_API_KEY", "")]);
+        assert_eq!(run.code == Some(0), is_taken, "{first}: {}", run.said);
+        let credentials = node.path(place).join(".credentials");
+        let advice = format!("or add a line for nvcr.io to {}", credentials.display());
+        assert_eq!(
+            !run.said.contains(&advice),
+            is_taken,
+            "{first}: {}",
+            run.said
+        );
+    }
+    // What the environment says wins; and the key goes in front of the logins that are there.
+    node.write("etc/enroot.conf", format!("{of_home}\n").as_bytes());
+    let elsewhere = ("ENROOT_CONFIG_PATH", "/nowhere");
+    let run = setup(&node, &plan, &text, &[("NGC_API_KEY", ""), elsewhere]);
+    assert_eq!(run.code, Some(2), "{}", run.said);
+    // A login for authn.nvidia.com alone is another's: the key's is in front of that, too.
+    let others = "machine authn.nvidia.com login $oauthtoken password old\nmachine mirror.site login x password y\n";
+    node.write("home/enroot/.credentials", others.as_bytes());
+    let run = setup(&node, &plan, &text, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.said);
+    let (with_key, rest) = ("login $oauthtoken password $NGC_API_KEY\n", others);
+    let used = fs::read_to_string(node.path("logins")).unwrap();
+    let nvcr = format!("machine nvcr.io {with_key}");
+    let authn = format!("machine authn.nvidia.com {with_key}{rest}");
+    assert!(used.starts_with(&nvcr) && used.ends_with(&authn), "{used}");
+}
+
 /// What apptainer ignored before 1.2 is not asked of it.
 #[test]
 fn apptainer_for_another_processor() {

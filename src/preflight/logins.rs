@@ -1,12 +1,13 @@
 //! Keys and logins: whether they are there, never what they are. Those that nothing
 //! needs any more are not asked for.
 
-use std::fs;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::{fs, iter};
 
 use super::fix::{Fix, command, words};
 use super::to_fetch::ToFetch;
-use super::{Finding, Preflight, listed};
+use super::{Finding, Preflight, Variables, listed};
 use crate::container::Runtime;
 use crate::file;
 use crate::recipe::{DEFAULT_TOKENIZER, Feature, ModelSource};
@@ -18,6 +19,9 @@ const APPTAINER_S: [(&str, &str); 3] = [
     ("SINGULARITY_DOCKER_USERNAME", "SINGULARITY_DOCKER_PASSWORD"),
     ("DOCKER_USERNAME", "DOCKER_PASSWORD"),
 ];
+
+/// What a site says to enroot, with more in the files of the folder beside it.
+const ENROOT_OF_SITE: &str = "/etc/enroot/enroot.conf";
 
 /// Files of logins are short.
 const MOST_BYTES: u64 = 1 << 20;
@@ -56,15 +60,23 @@ fn registries(preflight: &Preflight<'_>, to_fetch: &ToFetch) -> Vec<Finding> {
     for (host, needs_key) in hosts {
         findings.push(if let Some(place) = store.place_of(host, needs_key) {
             Finding::ok(format!("{tool} has a login for {host}, in {place}"))
+        } else if needs_key && preflight.variables.is_set("NGC_API_KEY") {
+            Finding::ok(format!(
+                "NGC_API_KEY is set, and serves as the login for {host}"
+            ))
+        } else if let Some(folder) = &store.unknown {
+            Finding::warning(
+                format!(
+                    "it is not known whether {tool} has a login for {host}: its folder is {folder} in the site's enroot.conf, \
+                     which only bash can read"
+                ),
+                words("say which folder that is: ").command("export ENROOT_CONFIG_PATH=..."),
+            )
         } else if !needs_key {
             Finding::note(
                 format!("{tool} has no login for {host}, which may want none"),
                 words("if it wants one, ").then(store.login_advice(host, "USER")),
             )
-        } else if preflight.variables.is_set("NGC_API_KEY") {
-            Finding::ok(format!(
-                "NGC_API_KEY is set, and serves as the login for {host}"
-            ))
         } else if preflight.variables.is_placeholder("NGC_API_KEY") {
             let need = format!("setup.sh needs it as the login for {host}");
             let (message, fix) = unset(preflight, "NGC_API_KEY", &need);
@@ -88,6 +100,8 @@ struct Store {
     runtime: Runtime,
     /// Those that are there, and that may be, in the order in which they are asked.
     files: Vec<PathBuf>,
+    /// The site's words for their folder, where only bash can read these.
+    unknown: Option<String>,
     /// That of these in which no login is looked for where the key will do.
     key_is_before: Option<PathBuf>,
     /// The variable with the user of apptainer's login for NVIDIA's registry, which has a name
@@ -104,11 +118,19 @@ impl Store {
         let config = || folder("XDG_CONFIG_HOME").or_else(|| below_home(".config"));
         let in_folder =
             |folder: Option<PathBuf>, name: &str| folder.map(|folder| folder.join(name));
-        let mut key_is_before = None;
+        let (mut unknown, mut key_is_before) = (None, None);
         let (tool, files) = match runtime {
             Runtime::Pyxis => {
-                let enroot = folder("ENROOT_CONFIG_PATH").or_else(|| in_folder(config(), "enroot"));
-                ("enroot", vec![in_folder(enroot, ".credentials")])
+                let said = folder("ENROOT_CONFIG_PATH").map(|own| Ok(Some(own)));
+                let said = said.unwrap_or_else(|| {
+                    enroot_of_site(Path::new(ENROOT_OF_SITE), &preflight.variables)
+                });
+                let file = said.map(|said| {
+                    let enroot = said.or_else(|| in_folder(config(), "enroot"));
+                    in_folder(enroot, ".credentials")
+                });
+                unknown = file.as_ref().err().cloned();
+                ("enroot", vec![file.unwrap_or_default()])
             }
             Runtime::Apptainer => {
                 let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
@@ -154,6 +176,7 @@ impl Store {
             tool,
             runtime,
             files: files.into_iter().flatten().collect(),
+            unknown,
             key_is_before,
             for_key: login_of(true),
             for_others: login_of(false),
@@ -204,6 +227,64 @@ impl Store {
             }
         }
     }
+}
+
+/// The folder that a site has for enroot's logins, if it has one: the first that is said, as
+/// in enroot. An error has words that only bash can read.
+fn enroot_of_site(file: &Path, variables: &Variables) -> Result<Option<PathBuf>, String> {
+    let more = fs::read_dir(file.with_extension("conf.d"))
+        .into_iter()
+        .flatten();
+    let mut more: Vec<_> = more.flatten().map(|entry| entry.path()).collect();
+    more.retain(|path| path.extension().is_some_and(|end| end == "conf"));
+    more.sort();
+    for path in iter::once(file).chain(more.iter().map(PathBuf::as_path)) {
+        for line in read(path).unwrap_or_default().lines() {
+            let said = line.trim_start().strip_prefix("ENROOT_CONFIG_PATH");
+            let said = said.filter(|said| said.starts_with([' ', '\t', '=']));
+            let said = said.map(|said| said.trim_matches([' ', '\t', '=']));
+            let Some(words) = said.filter(|words| !words.is_empty()) else {
+                continue;
+            };
+            let folder = expanded(words, variables).ok_or_else(|| words.to_owned())?;
+            if !folder.is_empty() {
+                return Ok(Some(PathBuf::from(folder)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A path with the variables in it that a login has, as bash reads it: empty where one is not
+/// set, which is an error in enroot. None where it has more that bash would read.
+fn expanded(words: &str, variables: &Variables) -> Option<OsString> {
+    let is_plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c))
+    };
+    let words = words
+        .strip_prefix('"')
+        .and_then(|words| words.strip_suffix('"'))
+        .unwrap_or(words);
+    let mut parts = words.split('$');
+    let first = parts.next().filter(|first| is_plain(first))?;
+    let (mut path, mut is_set) = (OsString::from(first), true);
+    for part in parts {
+        let (name, rest) = if let Some(part) = part.strip_prefix('{') {
+            part.split_once('}')?
+        } else {
+            let is_behind = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+            part.split_at(part.find(is_behind).unwrap_or(part.len()))
+        };
+        let is_known = ["HOME", "USER"].contains(&name) || name.starts_with("XDG_");
+        if !(is_known && is_plain(name) && is_plain(rest)) {
+            return None;
+        }
+        is_set &= variables.is_set(name);
+        path.push(variables.get(name).unwrap_or_default());
+        path.push(rest);
+    }
+    Some(if is_set { path } else { OsString::new() })
 }
 
 /// True when a file in netrc's form has a line that enroot takes for a machine: `machine`
@@ -418,6 +499,55 @@ mod tests {
             "",
         ] {
             assert!(!has_machine(netrc, host), "{host}");
+        }
+    }
+
+    #[test]
+    fn enroot_s_folder_of_a_site() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("enroot.conf");
+        let more = folder.path().join("enroot.conf.d");
+        fs::create_dir(&more).unwrap();
+        let variables = Variables::new([("HOME", "/home/ann"), ("XDG_CONFIG_HOME", "/conf")]);
+        let of_site = || enroot_of_site(&file, &variables);
+        assert_eq!(of_site(), Ok(None));
+        fs::write(more.join("b.conf"), "ENROOT_CONFIG_PATH /b").unwrap();
+        fs::write(more.join("a.conf"), "ENROOT_CONFIG_PATH /a").unwrap();
+        fs::write(more.join("0.bak"), "ENROOT_CONFIG_PATH /bak").unwrap();
+        for (text, expected) in [
+            ("", "/a"),
+            ("#ENROOT_CONFIG_PATH /c", "/a"),
+            ("ENROOT_CONFIG_PATHS /c", "/a"),
+            ("ENROOT_CONFIG_PATH=", "/a"),
+            ("ENROOT_CONFIG_PATH ${XDG_NONE}/c", "/a"),
+            ("ENROOT_CONFIG_PATH ${HOME}/enroot", "/home/ann/enroot"),
+            (
+                "  ENROOT_CONFIG_PATH = \"$HOME/enroot\" ",
+                "/home/ann/enroot",
+            ),
+            (
+                "ENROOT_CONFIG_PATH\t${XDG_CONFIG_HOME}/c\nENROOT_CONFIG_PATH /d",
+                "/conf/c",
+            ),
+        ] {
+            fs::write(&file, text).unwrap();
+            assert_eq!(of_site(), Ok(Some(expected.into())), "{text}");
+        }
+        for words in [
+            "$(echo /c)",
+            "`echo /c`",
+            "/c # mine",
+            "~/c",
+            "/c/$((1))",
+            "${HOME:-/c}",
+            "${HOME",
+            "$UID",
+            "$",
+            "/c;touch /d",
+            "/c*",
+        ] {
+            fs::write(&file, format!("ENROOT_CONFIG_PATH {words}\n")).unwrap();
+            assert_eq!(of_site(), Err(words.to_owned()));
         }
     }
 

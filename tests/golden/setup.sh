@@ -202,17 +202,18 @@ need_commands srun enroot find flock grep od
 available=$(free_space "$stage_path")
 ((available >= space_needed)) ||
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
-# enroot_place VARIABLE DEFAULT: what the environment does not say may stand in the site's file, as a path or as bash's words.
+# enroot_place VARIABLE DEFAULT: in REPLY, as enroot finds it: the environment's, else the site's first, whose words bash reads.
 enroot_place() {
-  local of_site
-  of_site=$(sed -n "s/^[[:blank:]]*$1[[:blank:]=]\{1,\}//p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null | head -n 1) || true
-  [[ -z ${!1-} && ! $of_site =~ ^(/[[:alnum:]/._-]*)?$ ]] || add_place "$1" "${!1:-${of_site:-$2}}"
+  REPLY=$(sed -n "s/^[[:blank:]]*$1[[:blank:]=]\{1,\}/echo /p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null |
+    bash -u 2>/dev/null | grep -m 1 .) || true
+  REPLY=${!1:-${REPLY:-$2}}
 }
-enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}"
-enroot_place ENROOT_CACHE_PATH "${XDG_CACHE_HOME:-${HOME-}/.cache}/enroot"
+enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}" && add_place ENROOT_TEMP_PATH "$REPLY"
+enroot_place ENROOT_CACHE_PATH "${XDG_CACHE_HOME:-${HOME-}/.cache}/enroot" && add_place ENROOT_CACHE_PATH "$REPLY"
 
 # The user's own enroot login serves where it covers the registry; else the key.
-credentials=${ENROOT_CONFIG_PATH:-${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot}/.credentials
+enroot_place ENROOT_CONFIG_PATH "${XDG_CONFIG_HOME:-${HOME-}/.config}/enroot"
+credentials=$REPLY/.credentials
 # It takes lines that begin with machine, with login in the third place.
 has_login() { grep -Eqs "^machine[[:space:]]+${1//./\\.}[[:space:]]+login[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]" "$credentials"; }
 key_needed=
@@ -241,10 +242,8 @@ if [[ -n $key_needed ]]; then
   install -m 600 /dev/null "$private/.credentials"
   {
     # First, since enroot asks for the first user of a machine.
-    for registry in "${logins_needed[@]}" authn.nvidia.com; do
-      # shellcheck disable=SC2016 # enroot expands the variable, not this shell
-      has_login "$registry" || printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "$registry"
-    done
+    # shellcheck disable=SC2016 # enroot expands the variable, not this shell
+    printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "${logins_needed[@]}" authn.nvidia.com
     [[ ! -r $credentials ]] || cat "$credentials"
   } >"$private/.credentials"
   export ENROOT_CONFIG_PATH=$private

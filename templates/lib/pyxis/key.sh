@@ -4,10 +4,8 @@ if [[ -n $key_needed ]]; then
   install -m 600 /dev/null "$private/.credentials"
   {
     # First, since enroot asks for the first user of a machine.
-    for registry in "${logins_needed[@]}" authn.nvidia.com; do
-      # shellcheck disable=SC2016 # enroot expands the variable, not this shell
-      has_login "$registry" || printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "$registry"
-    done
+    # shellcheck disable=SC2016 # enroot expands the variable, not this shell
+    printf 'machine %s login $oauthtoken password $NGC_API_KEY\n' "${logins_needed[@]}" authn.nvidia.com
     [[ ! -r $credentials ]] || cat "$credentials"
   } >"$private/.credentials"
   export ENROOT_CONFIG_PATH=$private
