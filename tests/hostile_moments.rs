@@ -334,6 +334,20 @@ fn a_silent_client_does_not_hold_the_gpus() {
     assert_eq!(bash(&folder, &program), "850\n850\n");
 }
 
+/// A program may be in the client's image and not on `PATH`, which its /etc/profile sets.
+#[test]
+fn a_program_that_is_not_on_path_has_a_hook() {
+    let program = format!(
+        "replicas=1 client_image=image\n{}explain client_lacks\necho \"$to_do\"",
+        functions(&script(ScriptKind::Launch), &["explain"])
+    );
+    let said = bash(&tempfile::tempdir().unwrap(), &program);
+    assert!(
+        said.contains("export PATH=... in a hook (client under [hooks] in the settings); of a"),
+        "{said}"
+    );
+}
+
 /// What to do names the log, since no line above does.
 #[test]
 fn a_silent_client_has_a_log() {

@@ -1393,7 +1393,7 @@ explain() {
     finished) set -- 0 "all points are finished" '' ;;
     client_lacks)
       set -- 2 "something is missing in the container of $client_image" \
-        "use an image that has it (client in the recipe), mount it (mounts in the settings), or of a tokenizer give a path in the image or a name on the Hugging Face hub; then render the scripts again and submit launch.sh, and first setup.sh if the image is another" ;;
+        "use an image that has it (client in the recipe), or mount it (mounts in the settings); if it is there but not in that PATH, which the image's /etc/profile may reset, export PATH=... in a hook (client under [hooks] in the settings); of a tokenizer give a path in the image or a name on the Hugging Face hub; then render the scripts again and submit launch.sh, and first setup.sh if the image is another" ;;
     refused) set -- 2 "the server does not take the client's requests" ;;
     data_lacks) set -- 2 "a data set cannot be measured" ;;
     server_ended)
