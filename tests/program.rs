@@ -1201,6 +1201,8 @@ fn what_the_jobs_ask_for_is_noted() {
         "note: launch.sh asks for 16 GPUs of each node, the server uses 8, and the rest is idle: \
          --sbatch launch.gres=gpu:h100:8 is enough\n"
     );
+    // A share of one is what it asks for.
+    assert_eq!(gpus("own.toml", "--sbatch=launch.gres=shard:2"), "");
     // Downloads use none.
     assert_eq!(
         gpus("whole.toml", "--gres=gpu:4"),

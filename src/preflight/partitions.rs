@@ -155,7 +155,7 @@ fn of_cluster(
                     }
                     let problems = problems.into_iter();
                     own.extend(problems.map(|problem| problem.at_most(has_choice)));
-                    if kind == ScriptKind::Launch && !directives.asks_for_gpus() {
+                    if kind == ScriptKind::Launch && !directives.asks_for_gpus_or_shares() {
                         unused_gpus.extend(partition.unused_gpus(preflight.plan.recipe()));
                     }
                     if !used.contains(&partition) {

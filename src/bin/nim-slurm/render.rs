@@ -179,7 +179,11 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
     notes.extend(image_without_aiperf(plan));
     notes.extend(plan.notes());
     let is_managed = plan.settings().cluster().gpus != Some(GpuRequest::None);
-    if is_managed && !plan.directives(ScriptKind::Launch).asks_for_gpus() {
+    if is_managed
+        && !plan
+            .directives(ScriptKind::Launch)
+            .asks_for_gpus_or_shares()
+    {
         notes.push(format!(
             "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",
             plan.recipe().server.gpus_per_node()

@@ -271,6 +271,21 @@ impl Directives {
         ANY_GPUS.iter().any(|&name| self.asks(name, Part::Gpus))
     }
 
+    /// True when this asks for GPUs, or for shares of one (`shard`, `mps`), in whatever way.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// assert!(Directives::new().gres("shard:2".parse()?).asks_for_gpus_or_shares());
+    /// assert!(!Directives::new().gres("nvme:2".parse()?).asks_for_gpus_or_shares());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn asks_for_gpus_or_shares(&self) -> bool {
+        let mut ways = ANY_GPUS.iter();
+        ways.any(|&name| self.asks(name, Part::GpusOrParts))
+    }
+
     /// These as a layer below others: where those ask for GPUs with another option, this one's is left out.
     ///
     /// An option that asks for something else as well (`gres = "gpu:8,nvme:2"`) stays, and so do two that
