@@ -822,7 +822,10 @@ fn short_points(run: &Run) -> Option<String> {
     };
     let enough = run.enough_requests();
     let enough = enough.map(|enough| format!("more requests ({enough})"));
-    let longer: Vec<_> = enough.into_iter().chain(run.longer_use_cases()).collect();
+    let mut longer: Vec<_> = enough.into_iter().chain(run.longer_use_cases()).collect();
+    if longer.is_empty() {
+        longer.push("more requests".to_owned());
+    }
     (!short.is_empty()).then(|| {
         format!(
             "{} of {}{of_jobs} ran for less than 10 s: do not rely on {its} numbers, and measure {it} again with {}",

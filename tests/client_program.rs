@@ -153,7 +153,8 @@ fn a_server_that_wants_a_key_is_not_waited_for() {
     let said = run_in_client(&Recipe::llama3_70b_h100x4_fp8(), &lines, &variables);
     assert!(
         said.contains("without a key")
-            && said.contains("{\"error\": \"Unauthorized\"} 401; leave out its key"),
+            && said
+                .contains("{\"error\": \"Unauthorized\"} 401. If it wants a key, leave that out"),
         "{said}"
     );
     assert!(said.ends_with("ends with refused"), "{said}");

@@ -820,7 +820,7 @@ fn a_prefix_is_a_part_of_the_name() {
     recipe.server.prefix_cache = PrefixCache::On;
     recipe.client.tool = genai_perf("25.12");
     let error = plan(recipe.clone()).unwrap_err();
-    let expected = "cannot do prefix: AIPerf 0.1.1 is the first that can";
+    let expected = "cannot do prefix: AIPerf 0.3.0 is the first that can";
     assert!(error.contains(expected), "{error}");
     for (prefix, expected) in [
         ("{ length = 0, count = 1 }", "0"),

@@ -276,7 +276,7 @@ fn functions_read_only_what_is_theirs() {
         for (function, body) in functions(program) {
             let (own, _) = variables(&body);
             // In texts that bash expands nothing in; the key, which prepare_models.sh looks for
-            // only where it downloads; what only a search has.
+            // only where it downloads; what only a search has; a site's proxies, of the environment.
             let awk = [
                 "level",
                 "text",
@@ -284,6 +284,8 @@ fn functions_read_only_what_is_theirs() {
                 "key",
                 "search_",
                 "search_goal",
+                "https_proxy",
+                "all_proxy",
             ];
             let awk = awk.map(str::to_owned);
             for variable in read_names(&body) {

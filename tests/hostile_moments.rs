@@ -259,6 +259,27 @@ fn a_signal_does_not_wait_for_a_copy() {
 }
 
 /// A client that does nothing, as a hostile image or a tool that hangs, holds the GPUs for no longer than points may take.
+/// The end of the time is another one, none, or not known at the moment.
+#[test]
+fn the_end_of_the_time_may_change() {
+    let program = format!(
+        "set -Eeuo pipefail
+        say() {{ :; }}
+        run=. slurm_id=7
+        {}
+        for answer in 'echo 2026-11-30T10:00:00' false 'echo 2026-11-30T11:00:00' 'echo N/A'; do
+          squeue() {{ $answer; }}
+          look_at_end || echo 'not known'
+          cat state.until
+        done",
+        functions(&script(ScriptKind::Launch), &["put", "look_at_end"]),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let said = bash(&folder, &format!("export TZ=UTC0\n{program}"));
+    let (first, later) = (1_796_032_800, 1_796_036_400);
+    assert_eq!(said, format!("{first}\nnot known\n{first}\n{later}\n\n"));
+}
+
 #[test]
 fn a_silent_client_does_not_hold_the_gpus() {
     let launch = script(ScriptKind::Launch);

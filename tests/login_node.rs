@@ -543,7 +543,7 @@ fn short_points_are_measured_again_by_a_command_that_can_be_typed() {
     let timed = "own_command=--benchmark-duration\nown_command=5\n";
     site.write(&measured, timed);
     let ended = site.run(&["follow", "7"]);
-    let advice = "do not rely on their numbers; in the recipe, write a longer duration (use case chat), and measure again\n\
+    let advice = "do not rely on their numbers; take a longer duration (use case chat), and measure again\n\
                   the results are in ";
     ended.assert(0, &[advice], &[]);
     assert!(!ended.printed.contains("-requests"), "{}", ended.printed);

@@ -1347,6 +1347,24 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
     assert!(page.contains(note), "{page}");
     let markdown = report("markdown");
     assert!(markdown.contains(&format!("|\n\n{words}\n")), "{markdown}");
+    // An earlier job takes the place of no later one.
+    fs::rename(
+        path.join("llama_1_8_chat_128_128_8"),
+        path.join("llama_1_8_chat_128_128_5"),
+    )
+    .unwrap();
+    fs::rename(path.join("run_8.json"), path.join("run_5.json")).unwrap();
+    let text = r#"{"job_id": "5", "fingerprint": "a"}"#;
+    fs::write(path.join("run_5.json"), text).unwrap();
+    let table = report("table");
+    assert!(!table.contains("left out"), "{table}");
+    fs::rename(
+        path.join("llama_1_8_chat_128_128_5"),
+        path.join("llama_1_8_chat_128_128_8"),
+    )
+    .unwrap();
+    fs::remove_file(path.join("run_5.json")).unwrap();
+    manifest(8, "a");
     // Programs get all of it.
     assert_eq!(report("csv").lines().count(), 4);
 

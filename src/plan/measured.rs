@@ -35,6 +35,14 @@ impl<'a> Measured<'a> {
         of_variants.into_iter().map(of_variant).collect()
     }
 
+    /// The same without the words before this one.
+    pub(super) fn from(&self, place: usize) -> Self {
+        Self {
+            command: self.command[place..].to_vec(),
+            environment: self.environment.clone(),
+        }
+    }
+
     /// The words, and the values of variables.
     pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
         let values = self.environment.values();

@@ -643,7 +643,12 @@ fn a_server_listens_where_the_job_asks() {
         assert_eq!(of_one(words), expected);
         assert_eq!(said_of(|_| {}, "", words), expected);
     }
-    for words in ["--port 9000 --port 8000", "--port $PORT", "--port"] {
+    for words in [
+        "--port 9000 --port 8000",
+        "--port $PORT",
+        "--port",
+        "--port 6379 -- vllm serve",
+    ] {
         assert_eq!(of_one(words), "");
     }
     let with = |name: &'static str, value: &'static str| {

@@ -83,15 +83,15 @@ impl Run {
             (End::Trace, "a trace with more lines"),
         ];
         let of = |(end, what): (End, &str)| {
-            let own = short.iter().filter(|point| End::of(point) == end);
-            let names: BTreeSet<_> = own.filter_map(|point| point.use_case()).collect();
+            let own = || short.iter().filter(|point| End::of(point) == end);
+            let names: BTreeSet<_> = own().filter_map(|point| point.use_case()).collect();
             let names: Vec<_> = names.into_iter().collect();
-            let cases = if names.len() == 1 {
-                "use case"
-            } else {
-                "use cases"
+            let cases = match names.len() {
+                0 => String::new(),
+                1 => format!(" (use case {})", names[0]),
+                _ => format!(" (use cases {})", names.join(", ")),
             };
-            (!names.is_empty()).then(|| format!("{what} ({cases} {})", names.join(", ")))
+            own().next().map(|_| format!("{what}{cases}"))
         };
         ways.into_iter().filter_map(of).collect()
     }

@@ -1,10 +1,12 @@
 //! Points that are too short to rely on, and those that took their place.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::measured::way;
 use super::{Group, Point, Run};
 use crate::load::Load;
+use crate::slurm::RunId;
 
 impl Run {
     /// The points that are [too short](Point::is_too_short) to rely on, but for those that another job measured in the same way
@@ -61,8 +63,13 @@ impl<'a> MeasuredAgain<'a> {
             return None;
         }
         let other = self.by.get(&measurement(self.run, point)?).copied()?;
-        // A repeat in the same job takes the place of none.
-        let is_again = other.run() != point.run() || other.request_count() > point.request_count();
+        // An earlier job takes the place of none, nor does a repeat in the same job.
+        let job = |point: &Point| point.run().map(RunId::numbers);
+        let is_again = match job(other).cmp(&job(point)) {
+            Ordering::Greater => true,
+            Ordering::Equal => other.request_count() > point.request_count(),
+            Ordering::Less => false,
+        };
         is_again.then_some(other)
     }
 }

@@ -62,7 +62,7 @@ is_own() {
 is_healthy() {
   is_own || return 1
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
-  [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
+  [[ $answer == 200 ]] || { [[ $answer != 40[13] ]] || refused=$answer; answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 --write-out '\n%{http_code}' "http://$url/v1/models" | head -c 1048576) || true
@@ -104,9 +104,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     ((refusals < 2)) ||
-      end_with refused "the server does not take requests as $tool_name sends them: to /v1/chat/completions, without a key, and" \
-        "beside model and messages with $request_fields: $answer; leave out its key, or what it does not take: write ignore_eos =" \
-        "false or min_tokens = false under [client] in the recipe, or take it out of its options, and render launch.sh again"
+      end_with refused "the server does not take requests as $tool_name sends them: to /v1/chat/completions, without a key, beside" \
+        "model and messages with $request_fields. $answer. If it wants a key, leave that out; if it does not take a field, write" \
+        "ignore_eos = false or min_tokens = false under [client] in the recipe, or take it out of its options; then render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started - suspended))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
@@ -496,7 +496,7 @@ main() {
   # A hook may have used these names.
   measured=() failed=0 kinds=() broken=''
   # No proxy is between it and the server: perf_analyzer misreads no_proxy. The hub is asked by that of https.
-  unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
+  export https_proxy="${https_proxy:-${HTTPS_PROXY:-${all_proxy:-${ALL_PROXY-}}}}" && unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done

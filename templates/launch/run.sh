@@ -3,8 +3,8 @@ stopped_by='' preempted=''
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
 # look_at_end: when the time is up, in seconds since 1970; empty without limit. Clients read it in a file, since it may change.
-look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null | date -f - +%s 2>/dev/null) && put "$run/state.until" "$REPLY" && echo "$REPLY"; }
-time_up=$(look_at_end) || time_up=''
+look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null) && put "$run/state.until" "$(date -d "${REPLY:-none}" +%s 2>/dev/null)"; }
+time_up=$(look_at_end && cat "$run/state.until") || time_up=''
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
@@ -30,7 +30,7 @@ while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
   store_points || true
   sleep 0.3 || true
-  ((SECONDS < look_at)) || { look_at_end >/dev/null & look_at=$((SECONDS + 60)); }
+  ((SECONDS < look_at)) || { look_at_end & look_at=$((SECONDS + 60)); }
   # A round takes no minutes, but Slurm may suspend the job.
   ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done

@@ -744,7 +744,7 @@ is_own() {
 is_healthy() {
   is_own || return 1
   answer=$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://$url$health_path") || true
-  [[ $answer == 200 ]] || { answer="$health_path answers $answer" && return 1; }
+  [[ $answer == 200 ]] || { [[ $answer != 40[13] ]] || refused=$answer; answer="$health_path answers $answer" && return 1; }
 }
 lists_model() {
   answer=$(curl --silent --max-time 5 --write-out '\n%{http_code}' "http://$url/v1/models" | head -c 1048576) || true
@@ -786,9 +786,9 @@ wait_until_ready() {
   until refused=0 && is_healthy && lists_model && completes 60 && is_own; do
     refusals=$((refused > 0 ? refusals + 1 : 0))
     ((refusals < 2)) ||
-      end_with refused "the server does not take requests as $tool_name sends them: to /v1/chat/completions, without a key, and" \
-        "beside model and messages with $request_fields: $answer; leave out its key, or what it does not take: write ignore_eos =" \
-        "false or min_tokens = false under [client] in the recipe, or take it out of its options, and render launch.sh again"
+      end_with refused "the server does not take requests as $tool_name sends them: to /v1/chat/completions, without a key, beside" \
+        "model and messages with $request_fields. $answer. If it wants a key, leave that out; if it does not take a field, write" \
+        "ignore_eos = false or min_tokens = false under [client] in the recipe, or take it out of its options; then render launch.sh again"
     waited=$(($(printf '%(%s)T' -1) - server_started - suspended))
     ((waited < ready_timeout)) || end_with not_ready "the server was not ready within $ready_timeout s; $answer"
     if ((waited >= reported + 30)); then
@@ -1178,7 +1178,7 @@ main() {
   # A hook may have used these names.
   measured=() failed=0 kinds=() broken=''
   # No proxy is between it and the server: perf_analyzer misreads no_proxy. The hub is asked by that of https.
-  unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
+  export https_proxy="${https_proxy:-${HTTPS_PROXY:-${all_proxy:-${ALL_PROXY-}}}}" && unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
   trap on_signal TERM INT
   trap 'say "error: line $LINENO of the client failed" >&2' ERR
   for command in "$tool" curl awk find df; do command -v "$command" >/dev/null || absent+=", $command"; done
@@ -1334,8 +1334,8 @@ stopped_by='' preempted=''
 for name in TERM INT USR1 USR2; do trap "[[ -n \$stopped_by ]] || stopped_by=$name store_until=\$((SECONDS + 3))" "$name"; done
 
 # look_at_end: when the time is up, in seconds since 1970; empty without limit. Clients read it in a file, since it may change.
-look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null | date -f - +%s 2>/dev/null) && put "$run/state.until" "$REPLY" && echo "$REPLY"; }
-time_up=$(look_at_end) || time_up=''
+look_at_end() { REPLY=$(squeue -h -j "$slurm_id" -o %e 2>/dev/null) && put "$run/state.until" "$(date -d "${REPLY:-none}" +%s 2>/dev/null)"; }
+time_up=$(look_at_end && cat "$run/state.until") || time_up=''
 
 write_manifest || fail "cannot write $manifest"
 printf -v server_started '%(%s)T' -1
@@ -1361,7 +1361,7 @@ while round=$SECONDS && goes_on && [[ -z $stopped_by ]]; do
   # bash can lose a command's end to a signal's handler: that is no reason to end.
   store_points || true
   sleep 0.3 || true
-  ((SECONDS < look_at)) || { look_at_end >/dev/null & look_at=$((SECONDS + 60)); }
+  ((SECONDS < look_at)) || { look_at_end & look_at=$((SECONDS + 60)); }
   # A round takes no minutes, but Slurm may suspend the job.
   ((SECONDS - round < 150)) || silent_at=$((silent_at + SECONDS - round))
 done

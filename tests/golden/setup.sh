@@ -204,8 +204,9 @@ available=$(free_space "$stage_path")
   missing "free space in $stage_path: $available MiB are free, the images need about $space_needed MiB"
 # enroot_place VARIABLE DEFAULT: in REPLY, as enroot finds it: the environment's, else the site's first, whose words bash reads.
 enroot_place() {
+  local words
   REPLY=$(sed -n "s/^[[:blank:]]*$1[[:blank:]=]\{1,\}/echo /p" /etc/enroot/enroot.conf{,.d/*.conf} 2>/dev/null |
-    bash -u 2>/dev/null | grep -m 1 .) || true
+    while IFS= read -r words; do bash -u <<<"$words" || true; done 2>/dev/null | grep -m 1 .) || true
   REPLY=${!1:-${REPLY:-$2}}
 }
 enroot_place ENROOT_TEMP_PATH "${TMPDIR:-/tmp}" && add_place ENROOT_TEMP_PATH "$REPLY"

@@ -287,9 +287,10 @@ fn too_short(
             "to measure again: {command}\nthe report then shows the new points in place of these"
         ),
         Some(command) => {
-            format!("in the recipe, write {longer}; then, to measure again: {command}")
+            format!("take {longer}; then, to measure again: {command}")
         }
-        None => format!("in the recipe, write {longer}, and measure again"),
+        None if longer.is_empty() => "measure again with more requests".to_owned(),
+        None => format!("take {longer}, and measure again"),
     };
     Some(format!(
         "launch ended with 0: all points are finished, but {} of {} ran for less than 10 s (the shortest for {shortest:.1} s)\n\

@@ -90,7 +90,7 @@ struct WhatIsRun {
     )]
     use_cases: Vec<UseCase>,
 
-    /// Tokenizer: an absolute path as the client's container sees it, or a Hugging Face name (needs HF_TOKEN in the job)
+    /// Tokenizer: an absolute path as the client's container sees it, or a Hugging Face name (needs HF_TOKEN in the job if it is gated)
     #[arg(long, value_name = "PATH|HF-ID")]
     tokenizer: Option<Tokenizer>,
 
