@@ -463,6 +463,29 @@ fn another_load_is_no_other_run() {
     }
 }
 
+/// Jobs with commas between them, and a folder of which some jobs are reported: no point is compared with itself.
+#[test]
+fn jobs_are_compared_with_jobs() {
+    let results = Results::new();
+    for (job, latency) in [(5, 100.0), (6, 200.0), (7, 400.0)] {
+        let load = if job == 6 { 16 } else { 8 };
+        results.point(&format!("m_4_{load}_chat_128_128_{job}"), 1000.0, latency);
+    }
+    results.point("m_4_16_chat_128_128_7", 1000.0, 400.0);
+    let folder = results.path().as_str();
+    for against in ["5,6", folder] {
+        let report = Command::new(common::PROGRAM)
+            .args(["report", folder, "--job", "7", "--against", against])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(report.stdout).unwrap();
+        for pair in [" 5 -> 7\n", " 6 -> 7\n"] {
+            assert!(text.contains(pair), "{against}: {text}");
+        }
+        assert!(!text.contains("7 -> 7"), "{against}: {text}");
+    }
+}
+
 /// A job that failed at once has another tokenizer, and no point that it was used for.
 #[test]
 fn a_job_without_points_differs_in_nothing() {

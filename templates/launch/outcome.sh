@@ -38,7 +38,7 @@ explain() {
         "if the server only needs longer, raise ready_timeout in the recipe (it is $ready_timeout) and render launch.sh again; else its whole log says more: $server_log" ;;
     points_failed)
       set -- 5 "${failed:-some} of ${#points[@]} points failed" \
-        "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs" ;;
+        "see why the points failed; all that they left is in $results/failed_$job_id, and the steps' logs are $all_logs. If the client cannot load its tokenizer ($tokenizer_path), name another one with --tokenizer, and render again" ;;
     signal | client_stopped)
       [[ $stopped_by == USR* ]] && how=', the time is nearly up' || how=''
       set -- 6 "stopped by ${preempted:-${stopped_by:+signal }${stopped_by:-a signal to the client}$how}" '' ;;

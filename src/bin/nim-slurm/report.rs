@@ -71,8 +71,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "STATISTIC")]
     at: Option<At>,
 
-    /// Earlier results to compare with: another folder, or a job in the same one. Without --job,
-    /// all other points are compared with that job's
+    /// Earlier results to compare with: another folder, or jobs in the same one, with commas between. Without
+    /// --job, all other points are compared with those jobs'
     #[arg(long, value_name = "RESULTS_DIR_OR_JOB")]
     against: Option<Utf8PathBuf>,
 
@@ -478,7 +478,7 @@ fn listed(models: &[&str]) -> String {
     names.join(", ")
 }
 
-/// The run to report, and the earlier one. A job's number is a folder's name only
+/// The run to report, and the earlier one. Jobs' numbers are a folder's name only
 /// where there is such a folder.
 fn read_both(
     results: &Utf8Path,
@@ -486,19 +486,34 @@ fn read_both(
     earlier: &Utf8Path,
 ) -> Result<(Run, Run), Failure> {
     let jobs = arguments.job.as_slice();
-    let job: Result<RunId, ValueError> = earlier.as_str().parse();
-    let job = match job {
-        Ok(job) if !earlier.is_dir() => [job],
-        _ => return Ok((read(results, jobs)?, read(&results_of(earlier), &[])?)),
-    };
+    let job: Result<Vec<RunId>, ValueError> = earlier.as_str().split(',').map(str::parse).collect();
     let refused = |why: String| {
-        let words = format!("--against {}: {why}", job[0]);
+        let words = format!("--against {}: {why}", plain(earlier.as_str()));
         Err(Failure::Input(words.into()))
+    };
+    let job = match job {
+        Ok(job) if !earlier.is_dir() => job,
+        _ => {
+            let earlier = results_of(earlier);
+            let place = |folder: &Utf8Path| folder.canonicalize_utf8().ok();
+            let is_same = earlier.is_dir() && place(results) == place(&earlier);
+            if !is_same || jobs.is_empty() || arguments.against_model.is_some() {
+                return Ok((read(results, jobs)?, read(&earlier, &[])?));
+            }
+            // Of the same folder, all other jobs.
+            let rest = Run::read_other_jobs(results, jobs).map_err(input)?;
+            let (own, other) = apart(&read(results, jobs)?, jobs, &rest);
+            if own.points().is_empty() || other.points().is_empty() {
+                let why = "it has results of these jobs alone, and nothing to compare with them";
+                return refused(why.to_owned());
+            }
+            return Ok((own, other));
+        }
     };
     // Another model of the same job is something else.
     let is_other_model =
         arguments.against_model.is_some() && arguments.against_model != arguments.model;
-    if jobs.contains(&job[0]) && !is_other_model {
+    if jobs.iter().any(|own| job.contains(own)) && !is_other_model {
         return refused(
             "--job names the same job, and it would be compared with itself".to_owned(),
         );
