@@ -515,11 +515,8 @@ fn other_port(measured: &Measured<'_>, server: &Server) -> Option<Problem> {
     if replicas > 1 && !has_port(server) {
         return None;
     }
-    // What stands before -- is another program's.
-    let begin = measured.command.iter().rposition(|word| *word == "--");
-    let own = measured.from(begin.unwrap_or_default());
     let flags = PORT_FLAGS.iter().filter_map(|flag| {
-        let (flag, number) = own.value_of(&[flag])?;
+        let (flag, number) = measured.own_value_of(&[flag])?;
         Some((format!("{flag} {number}"), number))
     });
     let variables = PORT_VARIABLES.iter().filter_map(|name| {

@@ -35,14 +35,6 @@ impl<'a> Measured<'a> {
         of_variants.into_iter().map(of_variant).collect()
     }
 
-    /// The same without the words before this one.
-    pub(super) fn from(&self, place: usize) -> Self {
-        Self {
-            command: self.command[place..].to_vec(),
-            environment: self.environment.clone(),
-        }
-    }
-
     /// The words, and the values of variables.
     pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> {
         let values = self.environment.values();
@@ -51,16 +43,26 @@ impl<'a> Measured<'a> {
 
     /// The last of these flags in the command, which counts, as it is written, and its value. Servers take `_` for `-`.
     pub(super) fn value_of(&self, flags: &[&str]) -> Option<(&'a str, &'a str)> {
-        let is_one = |word: &str| flags.contains(&word.replace('_', "-").as_str());
-        let mut found = None;
-        let mut words = self.command.iter().copied();
-        while let Some(word) = words.next() {
-            match word.split_once('=') {
-                Some((flag, value)) if is_one(flag) => found = Some((flag, value)),
-                None if is_one(word) => found = Some((word, words.next().unwrap_or_default())),
-                _ => {}
-            }
-        }
-        found
+        value_of(&self.command, flags)
     }
+
+    /// The same of the server's own words: what stands before `--` is another program's.
+    pub(super) fn own_value_of(&self, flags: &[&str]) -> Option<(&'a str, &'a str)> {
+        let words = self.command.rsplit(|word| *word == "--").next();
+        value_of(words.unwrap_or_default(), flags)
+    }
+}
+
+fn value_of<'a>(words: &[&'a str], flags: &[&str]) -> Option<(&'a str, &'a str)> {
+    let is_one = |word: &str| flags.contains(&word.replace('_', "-").as_str());
+    let mut found = None;
+    let mut words = words.iter().copied();
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some((flag, value)) if is_one(flag) => found = Some((flag, value)),
+            None if is_one(word) => found = Some((word, words.next().unwrap_or_default())),
+            _ => {}
+        }
+    }
+    found
 }

@@ -176,8 +176,7 @@ impl Weights {
     /// Whether a file with this name is one from which a tokenizer is loaded: a vocabulary in any of its forms, its settings or
     /// its code. Without any of them, no tool loads one. The same rule is in `templates/launch/image_and_model.sh`.
     pub(crate) fn is_of_tokenizer(name: &str) -> bool {
-        const PARTS: [&str; 7] = ["tok", "vocab", "tekken", "spm", "bpe", "dict.", ".model"];
-        PARTS.iter().any(|part| name.contains(part))
+        OF_TOKENIZER.iter().any(|part| name.contains(part))
     }
 
     /// The model's folder: below the stage path, or an absolute path.
@@ -190,6 +189,9 @@ impl Weights {
         }
     }
 }
+
+/// What names of a tokenizer's files have.
+const OF_TOKENIZER: [&str; 7] = ["tok", "vocab", "tekken", "spm", "bpe", "dict.", ".model"];
 
 /// The source as the recipe writes it.
 impl fmt::Display for ModelSource {
@@ -297,5 +299,17 @@ impl Engine {
     #[must_use]
     pub const fn new(ngc: NgcModel, size: ByteSize, files: Vec<FileName>) -> Self {
         Self { ngc, size, files }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launch_has_the_same_rule_of_tokenizers() {
+        let launch = include_str!("../../templates/launch/image_and_model.sh");
+        let rule = OF_TOKENIZER.join("|").replace('.', r"\.");
+        assert!(launch.contains(&format!(" =~ {rule} ]]")), "{rule}");
     }
 }
