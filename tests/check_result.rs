@@ -245,7 +245,7 @@ fn an_answer_that_ends_with_an_error_is_none() {
             format!(r#"{{"experiments":[{{"requests":[{requests}]}}]}}"#),
         )
     };
-    let broken = "answers that the server broke off with an error: 2";
+    let broken = "answers that the server broke off, by an error or without an end: 2";
     for (events, said) in [
         (
             r#"{"response":"data: {\"error\":{\"message\":\"m\",\"code\":500}}\n\n"}"#,
@@ -260,16 +260,29 @@ fn an_answer_that_ends_with_an_error_is_none() {
             broken,
         ),
         (
-            r#"{"response":"data: {\"choices\":[],\"error\": null}\n\n"}"#,
+            r#"{"response":"data: {\"choices\":[],\"error\": null}\n\ndata: [DONE]\n\n"}"#,
             "valid",
         ),
         (
-            r#"{"response":"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": {\\\"object\\\":\\\"error\\\"\"}}]}"}"#,
+            r#"{"response":"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": {\\\"object\\\":\\\"error\\\"\"},\"finish_reason\":\"length\"}]}"}"#,
+            "valid",
+        ),
+        // The connection was closed on the way: an end that is not yet there, and one that the text names.
+        (
+            r#"{"response":"data: {\"choices\":[{\"delta\":{\"content\":\"b\"},\"finish_reason\":null}]}\n\n"}"#,
+            broken,
+        ),
+        (
+            r#"{"response":"data: {\"choices\":[{\"delta\":{\"content\":\"\\\"finish_reason\\\": \\\"stop\\\"\"},\"finish_reason\":\"\"}]}\n\n"}"#,
+            broken,
+        ),
+        (
+            r#"{"response":"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"}"#,
             "valid",
         ),
         // Of Triton, a text stands in the file as it is.
         (
-            r#"{"text_output":"say {\"error\": {\"object\": \"error\"}}"}"#,
+            r#"{"text_output":"say {\"error\": {\"object\": \"error\"}}"},{"response":"data: [DONE]"}"#,
             "valid",
         ),
     ] {

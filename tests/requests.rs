@@ -1187,9 +1187,16 @@ fn answers_that_did_not_come_are_told_of_genai_perf_too() {
         some[number] = answered(number as u64 + 1).replace(end, broken);
     }
     assert_eq!(caveat(&some).as_deref(), Some(said));
+    // Without an end, where most have one.
+    for number in [3, 7] {
+        some[number] = answered(number as u64 + 1).replace(end, "");
+    }
+    assert_eq!(caveat(&some).as_deref(), Some(said));
+    let open: Vec<_> = some.iter().map(|it| it.replace(end, "")).collect();
+    assert_eq!(caveat(&open), None);
     for whole in [
-        r#"data: {\"choices\":[],\"error\":null}"#,
-        r#"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": 1}\"}}]}"#,
+        r#"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"error\":null}"#,
+        r#"data: {\"choices\":[{\"delta\":{\"content\":\"{\\\"error\\\": 1}\"},\"finish_reason\":\"length\"}]}"#,
     ] {
         for number in [3, 7] {
             some[number] = answered(number as u64 + 1).replace(end, whole);

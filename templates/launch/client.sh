@@ -141,13 +141,13 @@ check_result() {
   # AIPerf exits with 0, too, when requests failed, and when it was stopped.
   reason="${result_table%.csv}.json does not say that the run was not cancelled"
   [[ $tool != aiperf ]] || grep -Eq '"was_cancelled": *false' "${table%.csv}.json" || return 1
-  # Of GenAI-Perf: answers with a text, with an error, and with reasoning. In a text of theirs, quotes are escaped twice.
+  # Of GenAI-Perf: answers with a text, broken off (an error, or no end), and with reasoning; quotes in texts are escaped twice.
   read -r answered cut thoughts < <({ cat -- "$folder/profile_export.json" 2>/dev/null || true; } | awk 'BEGIN { RS = "\"timestamp\":" }
     sub(/.*"response_outputs":/, "") {
-      texts += /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
-      cut += !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *([{]|\\"[^\\])|object\\": *\\"error\\")/
-    }
-    END { print texts + 0, cut + 0, thoughts + 0 }')
+      texts += text = /\\"content\\": *\\"([^\\]|\\\\)/; thoughts += /[^\\]\\"reasoning(_content)?\\": *\\"([^\\]|\\\\)/
+      cut += error = !/[^\\]"text_output":/ && /[^\\]\\"(error\\": *([{]|\\"[^\\])|object\\": *\\"error\\")/
+      if (/data: \[DONE]|[^\\]\\"finish_reason\\": *\\"[^\\]/) ended++; else open += text && !error
+    } END { print texts + 0, cut + (ended > open ? open : 0), thoughts + 0 }')
   # Of AIPerf: those with the usage that a server tells at the end, and those without.
   usages=$(grep -sc "$usage" "$requests") untold=$(grep -s '"request_latency":' "$requests" | grep -vc "$usage") || true
   reason=$(awk -v exact="$([[ $request_fields == *min_tokens*ignore_eos* ]] && echo yes)" -v name="$result_table" -v osl="$2" -v requests="$3" -v most="${3#*-}" \
@@ -170,7 +170,7 @@ check_result() {
       # By the server, where it told of each; the text of a whole answer may have far fewer.
       by_server = usages > 0 && usages == counted + 0
       shortest = least[by_server ? "usage completion tokens" : "output sequence length"]
-      if (cut > 0) print "answers that the server broke off with an error: " cut
+      if (cut > 0) print "answers that the server broke off, by an error or without an end: " cut
       else if (usages > 0 && untold > 0) print "answers that the server broke off, which told the usage of all others: " untold
       else if (thoughts > 0)
         print "answers with reasoning_content, which " tool " does not count: " thoughts "; take AIPerf as the client, or turn thinking off"

@@ -251,6 +251,7 @@ fn of_genai_perf(file: impl BufRead) -> Result<Vec<Request>, Fault> {
     };
     let mut found = Found {
         requests: Vec::new(),
+        open: Vec::new(),
         experiments: 0,
         left,
     };
@@ -271,6 +272,7 @@ fn of_genai_perf(file: impl BufRead) -> Result<Vec<Request>, Fault> {
         let message = format!("has {} experiments: one is expected", found.experiments);
         return Err((None, message));
     }
+    found.mark_broken_off();
     Ok(found.requests)
 }
 
@@ -294,8 +296,22 @@ impl<R: Read> Read for Metered<R> {
 
 struct Found {
     requests: Vec<Request>,
+    /// The places of answers whose end did not come.
+    open: Vec<usize>,
     experiments: usize,
     left: Rc<Cell<u64>>,
+}
+
+impl Found {
+    /// Where most answers have an end, the server broke off those without one.
+    fn mark_broken_off(&mut self) {
+        let answers = self.requests.iter().filter(|it| !it.has_failed).count();
+        if 2 * self.open.len() < answers {
+            for place in &self.open {
+                self.requests[*place].has_failed = true;
+            }
+        }
+    }
 }
 
 /// The file, an experiment, and lists of them: each looks for one key and leaves out the others.
@@ -378,6 +394,9 @@ seed!(
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         while let Some(exchange) = list.next_element::<Exchange>()? {
             let request = exchange.request().map_err(A::Error::custom)?;
+            if !request.has_failed && !exchange.has_end() {
+                self.0.open.push(self.0.requests.len());
+            }
             self.0.requests.push(request);
             if self.0.requests.len() > MAX_REQUESTS {
                 return Err(A::Error::custom(too_many()));
@@ -523,6 +542,8 @@ struct Piece {
     thoughts: u32,
     /// The server broke the answer off.
     is_error: bool,
+    /// The server ended the answer: by a `finish_reason`, or by `[DONE]`.
+    is_end: bool,
 }
 
 impl<'de> Deserialize<'de> for Piece {
@@ -595,6 +616,8 @@ struct Choice<'a> {
     message: Option<Message<'a>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
+    #[serde(default)]
+    finish_reason: Count,
 }
 
 #[derive(Deserialize)]
@@ -648,6 +671,7 @@ impl Piece {
         for line in text.lines() {
             if let Some(event) = line.strip_prefix("data: ") {
                 let is_end = event.trim() == "[DONE]";
+                piece.is_end |= is_end;
                 piece.take(event, if is_end { Count::default() } else { Count::ONE });
             }
         }
@@ -660,6 +684,7 @@ impl Piece {
             self.texts = self.texts.add(otherwise);
             return;
         };
+        self.is_end |= event.choices.iter().any(|it| it.finish_reason.number > 0);
         let thoughts = u32::from(event.choices.iter().any(Choice::has_reasoning));
         self.thoughts = self.thoughts.saturating_add(thoughts);
         let texts = texts_of(event.text_output, event.output_ids);
@@ -680,6 +705,11 @@ impl Piece {
 }
 
 impl Exchange {
+    fn has_end(&self) -> bool {
+        let outputs = &self.response_outputs;
+        outputs.iter().any(|part| part.piece().is_end)
+    }
+
     fn request(&self) -> Result<Request, String> {
         let (times, outputs) = (&self.response_timestamps, &self.response_outputs);
         if times.len() != outputs.len() {
