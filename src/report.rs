@@ -1116,11 +1116,23 @@ fn title_of(comparison: &Comparison<'_>, point: &Point) -> String {
 fn jobs(report: &Report<'_>) -> Vec<Vec<String>> {
     let earlier = report.before.into_iter().flat_map(Run::manifests);
     let manifests: Vec<_> = earlier.chain(report.run.manifests()).collect();
-    let prints: BTreeSet<_> = manifests
+    let fingerprints: BTreeSet<_> = manifests
         .iter()
         .filter_map(|own| own.fingerprint.as_deref())
         .collect();
-    let job = |own: &&Manifest| job(own, prints.len() > 1);
+    let runs = report.before.into_iter().chain([report.run]);
+    let points = runs.flat_map(Run::points).flat_map(Point::runs);
+    let measured: Vec<_> = points.filter_map(Point::run).collect();
+    let job = |own: &&Manifest| {
+        let mut parts = job(own, fingerprints.len() > 1);
+        // Of one without a point here, only how it ended is of use.
+        let is_measured = own.job_id.as_ref().is_some_and(|id| measured.contains(&id));
+        if !is_measured && !measured.is_empty() {
+            parts.truncate(1);
+            parts.push(own.failure().unwrap_or_else(|| "measured none of these points".to_owned()));
+        }
+        parts
+    };
     manifests.iter().map(job).collect()
 }
 
@@ -1156,7 +1168,7 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
     let fingerprint = manifest.fingerprint.as_ref().filter(|_| has_fingerprint);
     let measurement = fingerprint.map(|fingerprint| {
         let start: String = fingerprint.chars().take(8).collect();
-        format!("measurement {start}")
+        format!("fingerprint of images and options: {start}")
     });
     let parts = [
         named("node", &manifest.node),

@@ -1369,7 +1369,7 @@ fn one_command_to_results() {
     // All that stands in the way, and nothing was done.
     let ended = run(None);
     let way_on = format!(
-        "\nnothing was submitted; to submit it as it is: {PROGRAM} submit --follow --models-job --time=30 \
+        "\nnothing was submitted; to submit without this check: {PROGRAM} submit --follow --models-job --time=30 \
          --sbatch=launch.mem=64G scripts\n"
     );
     ended.assert(

@@ -633,7 +633,7 @@ fn a_job_has_the_points_that_it_resumed() {
     assert!(!text.contains("summarization"), "{text}");
     assert!(
         text.contains("\njob 4711: mine, node node4711")
-            && text.contains("\njob 4713: mine, node node4713"),
+            && text.contains("\njob 4713: mine, measured none of these points\n"),
         "{text}"
     );
     let text = stdout(&[folder, "--job", "4713", "--against", "4712"]);

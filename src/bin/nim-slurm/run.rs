@@ -92,7 +92,7 @@ fn check(plan: &Plan, preflight: &Preflight<'_>, arguments: &Arguments) -> Resul
         return Err(Failure::Other(words.into()));
     }
     let words = format!(
-        "{}\nnothing was submitted; to submit it as it is: {}",
+        "{}\nnothing was submitted; to submit without this check: {}",
         verdict(&findings),
         command_to_submit(arguments, !preflight.is_model_there())
     );

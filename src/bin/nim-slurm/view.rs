@@ -158,7 +158,8 @@ impl View {
         let first = |point: &Measuring| point.number.saturating_sub(point.number_in_task);
         let has_its_turn = |point: &&Measuring| {
             let now = progress.points.get(point.number.saturating_sub(1));
-            if now.is_some_and(|now| now.state == PointState::Finished) {
+            let has_ended = [PointState::Finished, PointState::Failed];
+            if now.is_some_and(|now| has_ended.contains(&now.state)) {
                 return false;
             }
             let own = first(point)..point.number.saturating_sub(1);
@@ -561,8 +562,10 @@ mod tests {
         progress.measuring = vec![Measuring::new(3, 4, "c")];
         assert_eq!(said(&view, &progress), [3]);
         // The client says so until the next one begins.
-        progress.points[2].state = PointState::Finished;
-        assert_eq!(said(&view, &progress), [0; 0]);
+        for ended in [PointState::Failed, PointState::Finished] {
+            progress.points[2].state = ended;
+            assert_eq!(said(&view, &progress), [0; 0]);
+        }
         let words = "point 3 of 4: the client writes its results";
         assert_eq!(view.between_points(&progress).as_deref(), Some(words));
     }

@@ -542,8 +542,8 @@ struct Piece {
     thoughts: u32,
     /// The server broke the answer off.
     is_error: bool,
-    /// The server ended the answer: by a `finish_reason`, or by `[DONE]`.
-    is_end: bool,
+    /// How many events say that the answer has ended: by a `finish_reason`, or as `[DONE]`.
+    ends: u32,
 }
 
 impl<'de> Deserialize<'de> for Piece {
@@ -671,7 +671,7 @@ impl Piece {
         for line in text.lines() {
             if let Some(event) = line.strip_prefix("data: ") {
                 let is_end = event.trim() == "[DONE]";
-                piece.is_end |= is_end;
+                piece.ends += u32::from(is_end);
                 piece.take(event, if is_end { Count::default() } else { Count::ONE });
             }
         }
@@ -684,7 +684,8 @@ impl Piece {
             self.texts = self.texts.add(otherwise);
             return;
         };
-        self.is_end |= event.choices.iter().any(|it| it.finish_reason.number > 0);
+        let is_end = |choice: &Choice<'_>| choice.finish_reason.number > 0;
+        self.ends += u32::from(event.choices.iter().any(is_end));
         let thoughts = u32::from(event.choices.iter().any(Choice::has_reasoning));
         self.thoughts = self.thoughts.saturating_add(thoughts);
         let texts = texts_of(event.text_output, event.output_ids);
@@ -707,7 +708,7 @@ impl Piece {
 impl Exchange {
     fn has_end(&self) -> bool {
         let outputs = &self.response_outputs;
-        outputs.iter().any(|part| part.piece().is_end)
+        outputs.iter().any(|part| part.piece().ends > 0)
     }
 
     fn request(&self) -> Result<Request, String> {
