@@ -1129,7 +1129,10 @@ fn jobs(report: &Report<'_>) -> Vec<Vec<String>> {
         let is_measured = own.job_id.as_ref().is_some_and(|id| measured.contains(&id));
         if !is_measured && !measured.is_empty() {
             parts.truncate(1);
-            parts.push(own.failure().unwrap_or_else(|| "measured none of these points".to_owned()));
+            parts.push(
+                own.failure()
+                    .unwrap_or_else(|| "measured none of these points".to_owned()),
+            );
         }
         parts
     };

@@ -41,6 +41,13 @@ impl<'a> Measured<'a> {
         self.command.iter().chain(values).copied()
     }
 
+    /// The words as names of programs: of `/app/llama-server` the file's, of Python's `vllm.entrypoints.openai.api_server` the
+    /// package's.
+    pub(super) fn programs(&self) -> impl Iterator<Item = &'a str> {
+        let name = |word: &&'a str| word.rsplit('/').next()?.split('.').next();
+        self.command.iter().filter_map(name)
+    }
+
     /// The last of these flags in the command, which counts, as it is written, and its value. Servers take `_` for `-`.
     pub(super) fn value_of(&self, flags: &[&str]) -> Option<(&'a str, &'a str)> {
         value_of(&self.command, flags)

@@ -5,7 +5,9 @@ use camino::Utf8Path;
 use crate::container::{Image, Registry};
 use crate::job_options::ScriptKind;
 use crate::plain::{counted, listed};
-use crate::recipe::{ClientTool, GenaiPerfVersion, ModelSource, Recipe, Server, Tokenizer};
+use crate::recipe::{
+    ClientTool, GenaiPerfVersion, ModelSource, PrefixCache, Recipe, Server, Tokenizer,
+};
 use crate::settings::HookPlace;
 use crate::slurm::{Directives, OptionName};
 
@@ -15,8 +17,8 @@ use super::measured::Measured;
 
 impl Plan {
     /// What the scripts ask for that is allowed, and seldom meant: fewer CPUs or less memory than a server needs, GPUs
-    /// that nobody uses, an image that is another one tomorrow, nodes that nothing joins, a folder that no container sees. A
-    /// sentence each, with what to type.
+    /// that nobody uses, an image that is another one tomorrow, nodes that nothing joins, a cache that is on, a folder that no
+    /// container sees. A sentence each, with what to type.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
@@ -38,6 +40,7 @@ impl Plan {
             self.gpus_of_downloads(),
             self.nodes_apart(),
             self.port_of_the_server(),
+            self.cache_that_is_on(),
             self.unseen_folder(),
             self.tool_of_another_image(),
         ];
@@ -247,12 +250,7 @@ impl Plan {
         let port = self.recipe.server.port;
         let of = |own: Measured<'_>| {
             let number = port.to_string();
-            // /app/llama-server, or Python's vllm.entrypoints.openai.api_server.
-            let name = |word: &str| {
-                let word = word.rsplit('/').next().unwrap_or(word).to_owned();
-                word.split('.').next().map(str::to_owned)
-            };
-            let mut names = own.command.iter().filter_map(|word| name(word));
+            let mut names = own.programs();
             let known = names.find_map(|name| DEFAULTS.iter().find(|(own, _)| *own == name))?;
             let is_said = own
                 .texts()
@@ -265,6 +263,32 @@ impl Plan {
             format!(
                 "nothing says the port to {name}, which then listens on {default}, and the job asks on {port}: add --port {{port}} to \
                  server.command"
+            )
+        })
+    }
+
+    /// A prefix cache that is said to be off, of a server that has it on by default. A file of options may switch it off.
+    fn cache_that_is_on(&self) -> Option<String> {
+        const SWITCHES: [(&str, &str); 2] = [
+            ("vllm", "--no-enable-prefix-caching"),
+            ("sglang", "--disable-radix-cache"),
+        ];
+        let of = |own: Measured<'_>| {
+            let mut names = own.programs();
+            let known = names.find_map(|name| SWITCHES.iter().find(|(own, _)| *own == name))?;
+            let is_said = |text: &str| {
+                let text = text.replace('_', "-");
+                text.contains(known.1) || text.contains("--config")
+            };
+            (!own.texts().any(is_said)).then_some(known)
+        };
+        let is_off = self.recipe.server.prefix_cache == PrefixCache::Off;
+        let mut all = Measured::all(&self.recipe.server).into_iter();
+        let (name, switch) = all.find_map(of)?;
+        (is_off && !self.has_hook_in_server()).then(|| {
+            format!(
+                "server.prefix_cache is \"off\", and nothing switches off the one of {name}, which is on by default: add {switch} to \
+                 server.command, or say \"on\" or \"flush\""
             )
         })
     }

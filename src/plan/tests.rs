@@ -738,6 +738,7 @@ fn a_server_that_does_not_hear_of_its_port() {
         notes_of("llama3-3-70b-h100x4-vllm", "", |recipe| {
             recipe.server.port = port;
             recipe.server.command = Word::parse_all(command.split(' ')).unwrap();
+            recipe.server.prefix_cache = PrefixCache::On;
         })
     };
     for (port, command, name, default) in [
@@ -772,6 +773,43 @@ fn a_server_that_does_not_hear_of_its_port() {
     ] {
         assert!(notes(port, command).is_empty(), "{command}");
     }
+}
+
+#[test]
+fn a_prefix_cache_that_is_said_to_be_off() {
+    let notes = |command: &str, cache: PrefixCache| {
+        notes_of("llama3-3-70b-h100x4-vllm", "", |recipe| {
+            recipe.server.command = Word::parse_all(command.split(' ')).unwrap();
+            recipe.server.prefix_cache = cache;
+        })
+    };
+    let sglang = "python3 -m sglang.launch_server --port {port}";
+    for (command, name, switch) in [
+        (
+            "vllm serve {model_path}",
+            "vllm",
+            "--no-enable-prefix-caching",
+        ),
+        (sglang, "sglang", "--disable-radix-cache"),
+    ] {
+        assert_eq!(
+            notes(command, PrefixCache::Off),
+            [format!(
+                "server.prefix_cache is \"off\", and nothing switches off the one of {name}, which is on by default: add {switch} to \
+                 server.command, or say \"on\" or \"flush\""
+            )]
+        );
+        for without in [
+            format!("{command} {switch}"),
+            format!("{command} --config /data/own.yaml"),
+        ] {
+            assert!(notes(&without, PrefixCache::Off).is_empty(), "{without}");
+        }
+        assert!(notes(command, PrefixCache::On).is_empty(), "{command}");
+    }
+    let underscores = "vllm serve {model_path} --no_enable_prefix_caching";
+    assert!(notes(underscores, PrefixCache::Off).is_empty());
+    assert!(notes("/opt/site/serve", PrefixCache::Off).is_empty());
 }
 
 #[test]
