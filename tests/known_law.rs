@@ -979,3 +979,34 @@ fn arrivals_are_as_asked_for() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
 }
+
+/// A token takes 20 ms and 5 more for each other answer at that moment, so the server makes fewer than 200 a second: 12.5 answers
+/// of 16. Those of 3 a second it does with two in flight; of 18 a second, more and more wait, until the rest has it for itself.
+#[test]
+#[ignore = "measures time: needs a quiet machine, root and the lab's images"]
+fn a_rate_that_is_too_high_for_a_batch_is_told() {
+    let _quiet = QUIET.lock().unwrap_or_else(PoisonError::into_inner);
+    for (tool, flags) in [
+        (Tool::GenAiPerf, "--request-rate"),
+        (Tool::AiPerf, "--arrival-pattern constant --request-rate"),
+    ] {
+        for (rate, requests) in [(3, 60), (18, 360)] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = Utf8Path::from_path(folder.path()).unwrap();
+            let server = Server::start(folder, "ttft=50,itl=20,load=5,batch=1", "off");
+            let mut command = tool.command(server.port, 7, 1, requests);
+            let place = command.iter().position(|word| word == "--concurrency");
+            let rate_word = rate.to_string();
+            let flags = flags.split(' ').chain([rate_word.as_str()]);
+            command.splice(place.unwrap()..place.unwrap() + 2, flags.map(str::to_owned));
+            let results = folder.join(format!(
+                "m_4_rate{rate}_chat_{INPUT_TOKENS}_{OUTPUT_TOKENS}_7"
+            ));
+            run(tool, &results, &command);
+            let run = Run::read(&results).unwrap();
+            let caveat = run.points()[0].caveat();
+            println!("{tool:?} | {rate} requests a second | {caveat:?}");
+            assert_eq!(caveat.is_some(), rate == 18, "{tool:?}: {caveat:?}");
+        }
+    }
+}

@@ -34,6 +34,17 @@ class LawTest(unittest.TestCase):
             known.leave()
         self.assertEqual([known.arrive() for _ in range(3)], [(1, False), (2, False), (3, True)])
 
+    def test_a_batch_gives_each_token_the_time_of_those_in_flight_then(self):
+        for batch, after in ((1, 10), (0, 16)):
+            known = law.Law(f"itl=10,load=2,batch={batch}")
+            for _ in range(4):
+                known.arrive()
+            steps = known.steps(known.times(4, 4, 0)[1], 4)
+            self.assertEqual([next(steps), next(steps)], [16, 16])
+            for _ in range(3):
+                known.leave()
+            self.assertEqual(next(steps), after)
+
     def test_what_is_no_law_is_refused(self):
         for text in ("speed=1", "ttft", "ttft=-1", "itl=nan", "itl=inf", "ttft=fast"):
             with self.assertRaises(ValueError, msg=text):
@@ -177,7 +188,7 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertEqual(
             ended.stderr,
-            "fake_nim: --law: 'speed' is no part of a law: ttft, queue, prompt, itl, load, wave, noise, seed are\n",
+            "fake_nim: --law: 'speed' is no part of a law: ttft, queue, prompt, itl, load, batch, wave, noise, seed are\n",
         )
 
 

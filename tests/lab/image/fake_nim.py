@@ -30,7 +30,7 @@ The log has the body of the first request, and of each later one that has other 
 says "ready at EPOCH" at the end of the startup delay, and "first load request at EPOCH"
 when the first prompt of more than 60 words comes in: what lies between, the server stood idle.
 """
-import argparse, asyncio, json, os, random, selectors, signal, sys, time, uuid
+import argparse, asyncio, itertools, json, os, random, selectors, signal, sys, time, uuid
 
 ap = argparse.ArgumentParser()
 ap.add_argument("--host", default="127.0.0.1")
@@ -211,13 +211,13 @@ async def generate(w, path, body, came):
         return {**base, "choices": [{"index": 0, "text": text or "", "logprobs": None, "finish_reason": finish}]}
 
     if LAW is None:
-        return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, A.itl_ms, came[1])
+        return await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, A.ttft_ms, itertools.repeat(A.itl_ms), came[1])
     turn = time.time_ns()
     in_flight, is_new = LAW.arrive()
     cached = CACHE.take(["template"] * A.template_words + prompt)
     ttft, itl = LAW.times(me, in_flight, pin - cached, is_new)
     try:
-        first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, itl, came[1])
+        first, last = await answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft, LAW.steps(itl, in_flight), came[1])
     finally:
         LAW.leave()
     N["prompt"] += A.template_words + pin
@@ -229,11 +229,11 @@ async def generate(w, path, body, came):
     )
 
 
-async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft_ms, itl_ms, start):
+async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttft_ms, steps, start):
     """Writes the answer, in the time since the request came, and says when its first and last token were written, in ns since 1970."""
     n = len(words)
     if not body.get("stream"):
-        await asyncio.sleep((ttft_ms + n * itl_ms) / 1000)
+        await asyncio.sleep((ttft_ms + sum(itertools.islice(steps, n))) / 1000)
         base["object"] = "chat.completion" if chat else "text_completion"
         c = {"index": 0, "logprobs": None, "finish_reason": fin}
         c.update({"message": {"role": "assistant", "content": "".join(words)}} if chat else {"text": "".join(words)})
@@ -243,12 +243,12 @@ async def answer(w, body, chat, base, words, choice, usage, fin, doomed, me, ttf
     w.write(head(200, "text/event-stream; charset=utf-8"))
     if chat:
         w.write(sse(choice("", role=True)))
-    first = 0
+    first, due = 0, start + ttft_ms / 1000
     for i, word in enumerate(words):
         if doomed and i == n // 2:
             log("dying mid stream on request", me)
             os._exit(1)
-        due = start + (ttft_ms + i * itl_ms) / 1000
+        due += next(steps) / 1000 if i else 0
         d = due - time.monotonic()
         if d > 0:
             await asyncio.sleep(d)

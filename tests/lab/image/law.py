@@ -13,6 +13,9 @@ lognormal with the standard deviation noise, 1 without. n is new where the serve
 in flight before, as of a server that compiles and allocates for each number when it first comes: so
 the first wave of a load is slow.
 
+With batch=1, the time to each further token is that of the n at that moment, as of a server that batches
+continuously: what came to a full server is faster at the end, when the others have gone.
+
 The log has a line of JSON for each request, when its answer has ended: what the law said, what it
 would have said without cache and wave (warm_ttft_ms), when the request had come, when its turn came,
 and when the first and the last token were truly written, in ns since 1970.
@@ -20,7 +23,7 @@ and when the first and the last token were truly written, in ns since 1970.
 import hashlib, json, math, random
 
 BLOCK = 16  # tokens, as of vLLM
-NAMES = ("ttft", "queue", "prompt", "itl", "load", "wave", "noise", "seed")
+NAMES = ("ttft", "queue", "prompt", "itl", "load", "batch", "wave", "noise", "seed")
 
 
 class Law:
@@ -44,6 +47,14 @@ class Law:
 
     def leave(self):
         self.in_flight -= 1
+
+    def steps(self, itl, in_flight):
+        """The times between tokens in ms, of a request that came as one of so many with this one."""
+        law = self.values
+        usual = law["itl"] + law["load"] * (in_flight - 1)
+        while True:
+            now = law["itl"] + law["load"] * (self.in_flight - 1)
+            yield itl * now / usual if law["batch"] and usual else itl
 
     def times(self, number, in_flight, prompt, is_new=False):
         """Time to first token and inter-token latency of the request of this number, in ms."""
