@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 use crate::plans::Case;
 
-/// Removed lines that stand in a row are named by the first and the last, from so many on.
+/// Removed lines that stand in a row are named by the first and counted, from so many on.
 const LONG: usize = 4;
 
 /// Programs in Python that are values of launch.sh: they stand in the repository as they are, and so are only named.
@@ -112,10 +112,8 @@ fn hunk(group: &[DiffOp], old: &[&str], new: &[&str], of_all: &BTreeSet<&str>) -
 }
 
 fn push(text: &mut String, mark: char, lines: &[&str], of_all: &BTreeSet<&str>) {
-    let last = lines.len().saturating_sub(1);
     let is_long = mark == '-' && lines.len() >= LONG;
-    let is_counted =
-        |place: usize| of_all.contains(lines[place]) || is_long && place != 0 && place != last;
+    let is_counted = |place: usize| of_all.contains(lines[place]) || is_long && place != 0;
     let mut place = 0;
     while place < lines.len() {
         let counted = (place..lines.len())
@@ -151,14 +149,14 @@ mod tests {
         let of = [
             "@@ setup.sh: one; two\n a\n-b\n+X\n c\n@@ setup.sh: three\n c\n-…\n d\n",
             "@@ prepare_models.sh: two\n e\n+all\n f\n",
-            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-… 3 lines\n-6\n 7\n\
+            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-… 4 lines\n 7\n\
              @@ launch.sh: three\n 6\n-7\n",
         ];
         assert_eq!(differences(&base, &[one, two, three]), of.concat());
         let long = scripts("long", ["all a b c all d", same[0], "all 7"]);
         assert_eq!(
             differences(&base, &[long]),
-            "@@ launch.sh: long\n-1\n-… 4 lines\n-6\n 7\n"
+            "@@ launch.sh: long\n-1\n-… 5 lines\n 7\n"
         );
     }
 }
