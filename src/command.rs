@@ -24,7 +24,9 @@ const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
 /// What a program that ended by itself has said.
 pub(crate) struct Answer {
-    pub(crate) status: ExitStatus,
+    /// How it ended; none where that is lost: children are not waited for where `SIGCHLD` is ignored, and
+    /// another part of this process may have waited for this one.
+    pub(crate) status: Option<ExitStatus>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     /// Whether `stdout` is its beginning alone.
@@ -32,13 +34,26 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether it is known that it succeeded.
+    pub(crate) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+
+    /// Whether it said nothing.
+    pub(crate) fn is_silent(&self) -> bool {
+        let said = [&self.stderr, &self.stdout];
+        said.iter().all(|text| text.trim().is_empty())
+    }
+
     /// What a person should read of a failure: the error messages, else the output.
     pub(crate) fn message(&self) -> String {
         let message = [&self.stderr, &self.stdout]
             .into_iter()
             .map(|text| text.trim())
             .find(|text| !text.is_empty());
-        message.map_or_else(|| self.status.to_string(), plain_lines)
+        let status = || self.status.map(|status| status.to_string());
+        let status = || status().unwrap_or_else(|| EXIT_CODE_LOST.to_owned());
+        message.map_or_else(status, plain_lines)
     }
 
     /// True where a program of Slurm failed since it has no configuration, so that it has
@@ -52,15 +67,22 @@ impl Answer {
         ];
         let message = self.message();
         let reason = message.lines().last().unwrap_or_default();
-        !self.status.success()
+        !self.is_success()
             && WORDS.iter().any(|words| reason.contains(words))
             && !message.contains("Unable to contact slurm controller")
     }
 }
 
+/// What is said of a program of which nothing else is known.
+pub(crate) const EXIT_CODE_LOST: &str =
+    "its exit code is lost (is SIGCHLD ignored, or do other threads wait for all children?)";
+
 /// Why there is no answer.
 pub(crate) enum NoAnswer {
+    /// It did not start.
     Start(io::Error),
+    /// It started, could not be listened to, and was killed.
+    Unheard(io::Error),
     /// The program did not end in time, and was killed.
     TimedOut,
 }
@@ -133,9 +155,9 @@ fn collect_answer(
     deadline: Option<Instant>,
     feed: impl FnOnce(&mut Child) -> io::Result<()>,
 ) -> Result<Answer, NoAnswer> {
-    feed(child).map_err(NoAnswer::Start)?;
-    let stdout = Output::collect(child.stdout.take()).map_err(NoAnswer::Start)?;
-    let stderr = Output::collect(child.stderr.take()).map_err(NoAnswer::Start)?;
+    feed(child).map_err(NoAnswer::Unheard)?;
+    let stdout = Output::collect(child.stdout.take()).map_err(NoAnswer::Unheard)?;
+    let stderr = Output::collect(child.stderr.take()).map_err(NoAnswer::Unheard)?;
     let status = wait_until(child, deadline)?;
     let (stdout, is_cut) = stdout.take();
     let (stderr, _) = stderr.take();
@@ -209,16 +231,21 @@ impl Output {
     }
 }
 
-fn wait_until(child: &mut Child, deadline: Option<Instant>) -> Result<ExitStatus, NoAnswer> {
+/// Waits for its end; how it ended, where that can be known.
+fn wait_until(
+    child: &mut Child,
+    deadline: Option<Instant>,
+) -> Result<Option<ExitStatus>, NoAnswer> {
     let mut pause = Duration::from_millis(1);
     loop {
         match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
+            Ok(Some(status)) => return Ok(Some(status)),
             Ok(None) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
                 thread::sleep(pause);
             }
             Ok(None) => return Err(NoAnswer::TimedOut),
-            Err(error) => return Err(NoAnswer::Start(error)),
+            // There is no such child any more: it has ended.
+            Err(_) => return Ok(None),
         }
         pause = (pause * 2).min(Duration::from_millis(50));
     }
@@ -271,7 +298,9 @@ pub(crate) mod tests {
             Duration::from_secs(30),
         ) {
             Ok(answer) => answer,
-            Err(NoAnswer::Start(error)) => panic!("bash does not start: {error}"),
+            Err(NoAnswer::Start(error) | NoAnswer::Unheard(error)) => {
+                panic!("bash does not start: {error}")
+            }
             Err(NoAnswer::TimedOut) => panic!("bash does not end"),
         }
     }
@@ -284,14 +313,14 @@ pub(crate) mod tests {
         bash.args(["-c", "cat >\"$0\" && chmod 755 \"$0\"", path.as_str()]);
         let text = format!("#!/usr/bin/env bash\ncd \"${{0%/*}}\" || exit\n{body}\n");
         let written = run_with_input(&mut bash, &text, Duration::from_secs(30));
-        assert!(written.is_ok_and(|answer| answer.status.success()));
+        assert!(written.is_ok_and(|answer| answer.is_success()));
         path
     }
 
     #[test]
     fn message_of_a_failure() {
         let answer = bash_answers("echo out; echo error >&2; exit 3", "");
-        assert_eq!(answer.status.code(), Some(3));
+        assert_eq!(answer.status.unwrap().code(), Some(3));
         assert_eq!((&*answer.stdout, &*answer.message()), ("out\n", "error"));
         assert_eq!(bash_answers("echo out; exit 3", "").message(), "out");
         assert_eq!(bash_answers("exit 3", "").message(), "exit status: 3");
@@ -323,13 +352,13 @@ pub(crate) mod tests {
     fn output_without_end_and_more_than_is_kept() {
         let mut endless = Command::new("yes");
         let answer = run(&mut endless, Duration::from_secs(30));
-        assert!(answer.is_ok_and(|answer| !answer.status.success()));
+        assert!(answer.is_ok_and(|answer| !answer.is_success()));
         let mut mute = Command::new("sleep");
         let outcome = run(mute.arg("60"), Duration::from_millis(300));
         assert!(matches!(outcome, Err(NoAnswer::TimedOut)));
         for (length, is_cut) in [(MAX_KEPT, false), (MAX_KEPT + 1, true)] {
             let answer = bash_answers("head -c \"$0\" /dev/zero", &length.to_string());
-            assert!(answer.status.success());
+            assert!(answer.is_success());
             assert_eq!((answer.stdout.len(), answer.is_cut), (MAX_KEPT, is_cut));
         }
     }
@@ -338,7 +367,7 @@ pub(crate) mod tests {
     fn a_child_that_is_left_behind_holds_nothing_up() {
         let start = Instant::now();
         let answer = bash_answers("echo said; sleep 60 &", "");
-        assert!(answer.status.success());
+        assert!(answer.is_success());
         assert_eq!(answer.stdout, "said\n");
         assert!(start.elapsed() < Duration::from_secs(30));
     }

@@ -181,7 +181,7 @@ pub use self::slurm::RunId;
 pub use self::status::{JobExit, JobRecord, JobState, JobStatus, Queue, StatusError};
 #[cfg(feature = "cluster")]
 pub use self::submit::{
-    Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
+    CancelError, Cancellation, Chain, ChainError, ChainJob, RetryPolicy, Sbatch, SubmitError,
 };
 pub use self::utc::utc;
 pub use self::value::{ValueError, ValueErrorKind, VariableError};

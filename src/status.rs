@@ -341,6 +341,7 @@ fn ask(
             program: program.clone(),
             source,
         },
+        NoAnswer::Unheard(error) => unreachable(format!("it cannot be listened to: {error}")),
         NoAnswer::TimedOut => unreachable(format!("no answer within {} s", TIMEOUT.as_secs())),
     })?;
     let unreadable = |reason| StatusError::Unreadable {
@@ -440,7 +441,7 @@ fn meaning(answer: &Answer) -> Meaning {
         // Of this machine's munge, which signs each question.
         "Protocol authentication error",
     ];
-    if answer.status.success() {
+    if answer.is_success() {
         return Meaning::Answer;
     }
     let message = answer.message();
@@ -453,6 +454,13 @@ fn meaning(answer: &Answer) -> Meaning {
         Meaning::NobodyThere
     } else if answer.lacks_configuration() {
         Meaning::NoConfiguration
+    } else if answer.status.is_none() {
+        // Where its exit code is lost, what it printed tells.
+        if answer.stdout.trim().is_empty() {
+            Meaning::NobodyThere
+        } else {
+            Meaning::Answer
+        }
     } else {
         Meaning::Refusal
     }
@@ -537,6 +545,16 @@ mod tests {
             ),
             Meaning::NobodyThere
         ));
+        let lost = |program: &str| {
+            let mut answer = bash_answers(program, "");
+            answer.status = None;
+            meaning(&answer)
+        };
+        assert!(matches!(lost("echo JobId=7"), Meaning::Answer));
+        assert!(matches!(lost("exit 0"), Meaning::NobodyThere));
+        assert!(matches!(lost("echo Denied >&2"), Meaning::NobodyThere));
+        let unknown = "echo 'slurm_load_jobs error: Invalid job id specified' >&2";
+        assert!(matches!(lost(unknown), Meaning::NoSuchJob));
         let munge = "scontrol: error: Munge encode failed: Failed to access \"/run/munge/munge.socket.2\": No such file or directory\n\
                      slurm_load_jobs error: Protocol authentication error";
         assert!(matches!(meaning_of(munge), Meaning::NobodyThere));

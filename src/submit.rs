@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::slurm::{Dependency, SubmittedJob};
 use crate::value::ValueError;
 
-pub use self::chain::{Cancellation, Chain, ChainError, ChainJob};
+pub use self::chain::{CancelError, Cancellation, Chain, ChainError, ChainJob};
 pub use self::error::SubmitError;
 pub use self::retry_policy::RetryPolicy;
 
@@ -306,16 +306,19 @@ impl Sbatch {
                 program: self.program.clone(),
                 source,
             },
+            NoAnswer::Unheard(error) => SubmitError::Unanswered {
+                script: script.to_owned(),
+                message: format!("sbatch cannot be listened to: {error}"),
+            },
             NoAnswer::TimedOut => SubmitError::Unanswered {
                 script: script.to_owned(),
                 message: format!("sbatch did not end within {} s", TIMEOUT.as_secs()),
             },
         })?;
-        if !answer.status.success() {
-            return Err(failure(&self.program, script, attempt, &answer));
-        }
-        match job_in(&answer.stdout) {
+        let has_failed = answer.status.is_some() && !answer.is_success();
+        match job_in(&answer.stdout).filter(|_| !has_failed) {
             Some(job) => Ok((job, warnings_in(&answer.stderr))),
+            None if !answer.is_success() => Err(failure(&self.program, script, attempt, &answer)),
             None => Err(SubmitError::Unreadable {
                 script: script.to_owned(),
                 answer: answer.stdout,
@@ -383,13 +386,13 @@ fn failure(program: &Utf8Path, script: &Utf8Path, attempt: u32, answer: &Answer)
             message,
         };
     }
-    match answer.status.code() {
+    match answer.status.and_then(|status| status.code()) {
         Some(code) if !is_one_of(&MAYBE_TAKEN) => SubmitError::Refused {
             script,
             code,
             message,
         },
-        // A signal ends sbatch at any moment.
+        // A signal ends sbatch at any moment, and an exit code that is lost may have been any.
         _ => SubmitError::Unanswered { script, message },
     }
 }
@@ -505,6 +508,11 @@ mod tests {
     fn a_signal_says_nothing_of_the_job() {
         let answer = bash_answers("kill -TERM $$", "");
         let error = failure("/usr/bin/sbatch".into(), "launch.sh".into(), 1, &answer);
+        assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
+        // Nor does an exit code that is lost, whatever sbatch said.
+        let mut lost = bash_answers("echo 'Invalid qos specification' >&2; exit 1", "");
+        lost.status = None;
+        let error = failure("/usr/bin/sbatch".into(), "launch.sh".into(), 1, &lost);
         assert!(matches!(error, SubmitError::Unanswered { .. }), "{error}");
     }
 }

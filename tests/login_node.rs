@@ -1780,3 +1780,41 @@ fn other_programs_read_json() {
     let lines = ["job=2\nstate=RUNNING\n", "\nstarted=2026-11-25T03:43:18Z\n"];
     site.run(&["status", "2"]).assert(0, &lines, &[]);
 }
+
+/// Where `SIGCHLD` is ignored, as some services leave it, no exit code of a child is known: what Slurm's programs print tells.
+#[test]
+fn exit_codes_that_are_lost() {
+    let site = Site::new();
+    let run = |flags: &[&str]| {
+        let words = [&["--ignore-signal=CHLD", PROGRAM], flags].concat();
+        Ended::from(site.command_of(Path::new("env"), &words).output().unwrap())
+    };
+    site.program(
+        "sbatch",
+        &format!("{SBATCH}; echo 'sbatch: a word of the site' >&2"),
+    );
+    run(&["submit", "scripts"]).assert(0, &["setup is job 1\n", "launch is job 2\n"], &[]);
+
+    // Nothing tells whether the second job is in the queue. The first is cancelled: scancel says nothing.
+    fs::remove_file(site.path("submitted")).unwrap();
+    site.program("sbatch", &format!("[[ -e submitted ]] && exit; {SBATCH}"));
+    site.program("scancel", "");
+    run(&["submit", "scripts"]).assert(
+        1,
+        &["setup is job 1\n"],
+        &[
+            "launch.sh may have been submitted; setup, job 1, is cancelled",
+            "no answer came for scripts/launch.sh, which may be in the queue all the same; look with squeue --me before it is \
+             submitted again: its exit code is lost (is SIGCHLD ignored",
+        ],
+    );
+
+    site.scontrol_reads_files();
+    site.write(
+        "job_7",
+        &site.job(7, "PENDING Reason=Priority", "(null)", "launch.sh", 0),
+    );
+    run(&["status", "7"]).assert(0, &["PENDING"], &[]);
+    site.program("scontrol", "");
+    run(&["status", "7"]).assert(1, &[], &["its exit code is lost (is SIGCHLD ignored"]);
+}

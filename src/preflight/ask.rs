@@ -1,13 +1,12 @@
 //! Other programs, asked from the environment of a submission.
 
-use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use super::fix::words;
 use super::{Finding, Preflight};
-use crate::command::{self, NoAnswer};
+use crate::command::{self, EXIT_CODE_LOST, NoAnswer};
 
 /// No question is worth more.
 const MOST_TIME: Duration = Duration::from_secs(3600);
@@ -19,8 +18,8 @@ const MOST_WORDS: usize = 300;
 pub(super) enum Answer {
     /// There is no such program on `PATH`.
     Absent,
-    /// It could not be started.
-    NotStarted(io::Error),
+    /// It could not be started, or what it answered is not known; why.
+    Lost(String),
     /// It took too long, and was ended.
     TooLate,
     /// It ended by itself.
@@ -89,12 +88,16 @@ impl Preflight<'_> {
             command::run_with_input(&mut command, input, limit)
         };
         match answer {
+            Ok(answer) if answer.status.is_none() => Answer::Lost(EXIT_CODE_LOST.to_owned()),
             Ok(answer) => Answer::Said(Reply {
-                is_success: answer.status.success(),
+                is_success: answer.is_success(),
                 stdout: answer.stdout,
                 stderr: answer.stderr,
             }),
-            Err(NoAnswer::Start(error)) => Answer::NotStarted(error),
+            Err(NoAnswer::Start(error)) => Answer::Lost(format!("it cannot be started: {error}")),
+            Err(NoAnswer::Unheard(error)) => {
+                Answer::Lost(format!("it cannot be listened to: {error}"))
+            }
             Err(NoAnswer::TimedOut) => Answer::TooLate,
         }
     }
@@ -103,7 +106,7 @@ impl Preflight<'_> {
     pub(super) fn unanswered(&self, command: &str, answer: &Answer, unknown: &str) -> Finding {
         let reason = match answer {
             Answer::Absent => "it is not on PATH".to_owned(),
-            Answer::NotStarted(error) => format!("it cannot be started: {error}"),
+            Answer::Lost(reason) => reason.clone(),
             Answer::TooLate => format!("no answer within {} s", self.time_limit.as_secs_f32()),
             Answer::Said(reply) => self.words(&reply.stderr),
         };

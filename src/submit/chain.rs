@@ -143,6 +143,42 @@ impl Cancellation {
     }
 }
 
+/// A job that could not be cancelled.
+///
+/// ```
+/// use nim_slurm::Sbatch;
+///
+/// let sbatch = Sbatch::at("/no/such/folder/sbatch");
+/// let error = sbatch.cancel_job(&"4711".parse()?).unwrap_err();
+/// assert_eq!(error.job().id().get(), 4711);
+/// assert!(error.message().starts_with("cannot start /no/such/folder/scancel: "));
+/// println!("{error}"); // job 4711 is still there (...): to end it, scancel 4711 ...
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("job {job} is still there ({message}): to end it, {way_out}")]
+pub struct CancelError {
+    job: SubmittedJob,
+    message: String,
+    way_out: String,
+}
+
+crate::plain::debug_in_words!(CancelError);
+
+impl CancelError {
+    /// The job.
+    #[must_use]
+    pub const fn job(&self) -> &SubmittedJob {
+        &self.job
+    }
+
+    /// Why it could not be cancelled.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
 /// A chain that was not submitted. Nothing of it is left in the queue, unless the
 /// error names it.
 ///
@@ -391,30 +427,60 @@ impl Sbatch {
     /// ```
     #[must_use]
     pub fn cancel(&self, job: ChainJob) -> Cancellation {
+        match self.cancel_job(&job.id) {
+            Ok(()) => Cancellation::new(job, None),
+            Err(error) => Cancellation {
+                job,
+                error: Some(error.message),
+                way_out: error.way_out,
+            },
+        }
+    }
+
+    /// The same for a job that is of no [`Chain`], such as one that [`submit`](Self::submit) gave.
+    ///
+    /// # Errors
+    ///
+    /// When `scancel` does not cancel it. The error says why, and what to type.
+    ///
+    /// ```no_run
+    /// use nim_slurm::Sbatch;
+    ///
+    /// let sbatch = Sbatch::find()?;
+    /// let job = sbatch.submit("launch.sh")?;
+    /// if let Err(error) = sbatch.cancel_job(&job) {
+    ///     eprintln!("{error}"); // job 4711 is still there (...): to end it, scancel 4711
+    /// }
+    /// # Ok::<(), nim_slurm::SubmitError>(())
+    /// ```
+    pub fn cancel_job(&self, job: &SubmittedJob) -> Result<(), CancelError> {
         let program = self.sibling("scancel");
         let mut scancel = Command::new(&program);
-        scancel.args(job.id.cluster_option()).arg(job.id.number());
+        scancel.args(job.cluster_option()).arg(job.number());
         // With a filter it could leave the job where it is.
         command::ignore_filters(&mut scancel, command::variable_names());
-        let error = match command::run(&mut scancel, TIMEOUT) {
-            Ok(answer) if answer.status.success() => None,
-            Ok(answer) => Some(answer.message()),
-            Err(NoAnswer::Start(error)) => Some(format!("cannot start {program}: {error}")),
-            Err(NoAnswer::TimedOut) => Some(format!("{program} did not end")),
+        let message = match command::run(&mut scancel, TIMEOUT) {
+            // Where its exit code is lost, its words tell: it has none when the job is cancelled.
+            Ok(answer) if answer.is_success() => return Ok(()),
+            Ok(answer) if answer.status.is_none() && answer.is_silent() => return Ok(()),
+            Ok(answer) => answer.message(),
+            Err(NoAnswer::Start(error)) => format!("cannot start {program}: {error}"),
+            Err(NoAnswer::Unheard(error)) => format!("{program} cannot be listened to: {error}"),
+            Err(NoAnswer::TimedOut) => format!("{program} did not end"),
         };
         let way_out = if program.parent() == Some("".into()) {
-            command_to_cancel("scancel", &job.id)
+            command_to_cancel("scancel", job)
         } else if program.exists() {
-            command_to_cancel(program.as_str(), &job.id)
+            command_to_cancel(program.as_str(), job)
         } else {
-            let command = command_to_cancel("scancel", &job.id);
+            let command = command_to_cancel("scancel", job);
             format!("{command} in the Slurm of {}", self.program)
         };
-        Cancellation {
-            job,
-            error,
+        Err(CancelError {
+            job: job.clone(),
+            message,
             way_out,
-        }
+        })
     }
 }
 

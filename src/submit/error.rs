@@ -70,7 +70,8 @@ pub enum SubmitError {
         message: String,
     },
     /// The request went out, and no answer came back. The job may be in the queue,
-    /// so it was not tried again.
+    /// so it was not tried again. So it is where `sbatch` named no job and its exit code is lost: a process
+    /// that ignores `SIGCHLD`, or waits for all children elsewhere, is not told of it.
     #[error(
         "no answer came for {script}, which may be in the queue all the same; look with squeue --me before it is \
          submitted again: {message}"
@@ -78,7 +79,7 @@ pub enum SubmitError {
     Unanswered {
         /// The script.
         script: Utf8PathBuf,
-        /// Slurm's own message.
+        /// Slurm's own message, or why there is none.
         message: String,
     },
     /// The job was submitted, but the answer names no job.
