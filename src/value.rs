@@ -277,20 +277,26 @@ pub(crate) fn printable(text: &str) -> Result<(), Fault> {
     only(text, |c| !is_hidden(c), "printable characters are allowed")
 }
 
-/// A whole number without sign, blanks or suffix. Larger ones than `u32` are
-/// larger than anything that Slurm counts.
+/// A whole number without sign, blanks or suffix, as Slurm counts things.
 pub(crate) fn whole_number(text: &str) -> Result<u32, Fault> {
+    number_up_to(text, i32::MAX.unsigned_abs() - 1)
+}
+
+/// A job's number: of 32 bits, Slurm keeps 0 and the last two for "none". Where clusters are federated, the upper 6 are the cluster's.
+pub(crate) fn job_number(text: &str) -> Result<u32, Fault> {
+    match number_up_to(text, u32::MAX - 2)? {
+        0 => Err(Fault::rule("it must be at least 1")),
+        number => Ok(number),
+    }
+}
+
+fn number_up_to(text: &str, most: u32) -> Result<u32, Fault> {
     const ALLOWED: &str = "digits alone are allowed, as in 8";
     only(text, |c| c.is_ascii_digit(), ALLOWED)?;
     text.parse()
         .ok()
-        .filter(|&n: &u32| n < i32::MAX.unsigned_abs())
-        .ok_or_else(|| {
-            Fault::rule(format!(
-                "it is too large: at most {} is allowed",
-                i32::MAX - 1
-            ))
-        })
+        .filter(|&n: &u32| n <= most)
+        .ok_or_else(|| Fault::rule(format!("it is too large: at most {most} is allowed")))
 }
 
 /// A whole number of at least one.

@@ -1,7 +1,9 @@
 //! How a job waits for others.
 
 use super::SubmittedJob;
-use crate::value::{Fault, ValueError, at_most, only, positive_number, text_value, whole_number};
+use crate::value::{
+    Fault, ValueError, at_most, job_number, only, positive_number, text_value, whole_number,
+};
 
 /// What must happen before a job may start.
 ///
@@ -222,7 +224,7 @@ impl<'a> Condition<'a> {
                     "{kind} needs a job id, as in {kind}:4711"
                 )));
             }
-            positive_number(id)?;
+            job_number(id)?;
             match task {
                 None | Some("*") => {}
                 Some(task) => drop(whole_number(task)?),
@@ -256,6 +258,7 @@ mod tests {
             "afterok:7:8_3:9_*,afterany:1",
         );
         accepts::<Dependency>("after:7+5?afternotok:8", "after:7+5?afternotok:8");
+        accepts::<Dependency>("afterok:4294967293", "afterok:4294967293");
         refuses::<Dependency>(
             "afterok:",
             "cannot take \"afterok:\" as dependency: afterok needs a job id, as in afterok:4711",
@@ -269,6 +272,7 @@ mod tests {
             "foo:1",
             "4711",
             "afterok:0",
+            "afterok:4294967294",
             "afterok:1+5",
             "afterok:1,",
             "afterok:x",

@@ -2,18 +2,17 @@
 
 use std::fmt;
 
-use super::Count;
-use crate::value::{Fault, from_number, value, whole_number};
+use crate::value::{Fault, from_number, job_number, value, whole_number};
 
 /// A job's number.
 ///
 /// # Syntax
 ///
-/// A whole number of at least 1. Source: sbatch(1).
+/// A whole number from 1 to 4294967293. Source: Slurm's `slurm.h`, `NO_VAL`.
 ///
 /// # Errors
 ///
-/// * `0`, `12_3` (a task of an array), `job12`
+/// * `0`, `4294967294`, `12_3` (a task of an array), `job12`
 ///
 /// ```
 /// use nim_slurm::slurm::JobId;
@@ -24,17 +23,17 @@ use crate::value::{Fault, from_number, value, whole_number};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(Count);
+pub struct JobId(u32);
 
 impl JobId {
     fn check(text: &str) -> Result<Self, Fault> {
-        Count::check(text).map(Self)
+        job_number(text).map(Self)
     }
 
     /// The number.
     #[must_use]
     pub const fn get(self) -> u32 {
-        self.0.get()
+        self.0
     }
 }
 
@@ -69,9 +68,10 @@ from_number!(JobId);
 /// assert_eq!(SubmittedJob::parse("4711_3")?.task(), Some(3));
 /// assert!(SubmittedJob::parse("4711;").is_err());
 /// assert_eq!(SubmittedJob::from(job.id()).cluster(), None);
+/// assert!(SubmittedJob::parse("9_3")? < SubmittedJob::parse("9_20")?); // by the numbers
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubmittedJob {
     id: JobId,
     task: Option<u32>,
@@ -195,12 +195,22 @@ mod tests {
 
     #[test]
     fn submitted_jobs() {
-        for text in ["4711", "4711_0", "4711;west", "4711_3;west-2.site"] {
+        for text in [
+            "4711",
+            "4711_0",
+            "4711;west",
+            "4711_3;west-2.site",
+            "4294967293",
+        ] {
             accepts::<SubmittedJob>(text, text);
         }
         refuses::<SubmittedJob>(
             "12;",
             "cannot take \"12;\" as job: behind ';' the name of a cluster is allowed: letters, digits, '_', '-' and '.'",
+        );
+        refuses::<JobId>(
+            "4294967294",
+            "cannot take \"4294967294\" as job id: it is too large: at most 4294967293 is allowed",
         );
         for text in [
             "",
