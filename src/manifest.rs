@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 4 << 20;
 /// What a launch says of itself: where it ran, what it ran, and how it ended.
 ///
 /// It is in the results folder as `run_<job id>.json`. What a manifest lacks, or has
-/// in a form of its own, is none.
+/// in a form of its own, is none. As JSON it reads back as it is; a report's JSON has less of it.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,8 +40,12 @@ pub struct Manifest {
     /// The job.
     #[serde(deserialize_with = "lenient")]
     pub job_id: Option<RunId>,
-    /// Where it lies.
-    #[serde(skip)]
+    /// Where it lies; in the file itself it is not said.
+    #[serde(
+        rename = "results_folder",
+        deserialize_with = "lenient",
+        skip_serializing_if = "is_empty"
+    )]
     pub(crate) folder: Utf8PathBuf,
     /// How often the job had been put into the queue again when this run began.
     #[serde(deserialize_with = "lenient")]
@@ -83,25 +87,25 @@ pub struct Manifest {
     #[serde(deserialize_with = "lenient")]
     pub images: RunImages,
     /// The weights, by their name where they come from; none where nobody wrote it down.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// The engine, where the server has one.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
     /// The tokenizer of the client.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
     /// The server's command, word by word.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub server_command: Vec<String>,
     /// The server's variables, `NAME=VALUE` each.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub server_environment: Vec<String>,
     /// The client's command, word by word, with placeholders for what each point has of its own.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub client_command: Vec<String>,
     /// The release of this crate that rendered the script.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub crate_version: Option<String>,
     /// When it started, by the node's clock: `2026-11-24T07:33:58+0000`. Of a job that was requeued, its first run.
     #[serde(deserialize_with = "lenient")]
@@ -130,10 +134,10 @@ pub struct Manifest {
     pub exit_replica: Option<u32>,
     /// Of the logs that tell the cause: which it is, the lines that look like it, and the
     /// last ones.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub cause_lines: Vec<String>,
     /// What can be done, and how to go on.
-    #[serde(deserialize_with = "lenient", skip_serializing)]
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Vec::is_empty")]
     pub advice: Vec<String>,
     /// The exit code's reason, in the script's words.
     #[serde(deserialize_with = "lenient")]
@@ -143,7 +147,7 @@ pub struct Manifest {
     pub search: Option<SearchGoal>,
     /// The points as they were when the manifest was written: at the run's begin,
     /// and at its end.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) points: Vec<PointRow>,
 }
 
@@ -202,7 +206,7 @@ pub struct RunImage {
 }
 
 /// A point's row.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct PointRow {
     pub(crate) folder: String,
     pub(crate) status: String,
@@ -246,6 +250,10 @@ where
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
+fn is_empty(path: &Utf8Path) -> bool {
+    path == ""
+}
+
 /// Why there is no manifest to read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadFailure {
@@ -286,6 +294,25 @@ impl Manifest {
 
     pub(crate) fn parse(text: &str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
+    }
+
+    /// Without what a report says elsewhere, or not at all.
+    #[cfg(feature = "results")]
+    pub(crate) fn in_brief(&self) -> Self {
+        Self {
+            folder: Utf8PathBuf::new(),
+            weights: None,
+            engine: None,
+            tokenizer: None,
+            server_command: Vec::new(),
+            server_environment: Vec::new(),
+            client_command: Vec::new(),
+            crate_version: None,
+            cause_lines: Vec::new(),
+            advice: Vec::new(),
+            points: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// With what earlier runs of a requeued job say, the latest first: when it began, on which nodes it ran, and the figures of
@@ -383,6 +410,47 @@ mod tests {
         assert_eq!(failed.cached_share(), None);
         assert_eq!(failed.status, "failed");
         assert_eq!(failed.detail, "it said \"status\": \"finished\"");
+    }
+
+    #[test]
+    fn as_json_it_reads_back() {
+        let texts = [
+            ("weights", "a"),
+            ("engine", "b"),
+            ("tokenizer", "c"),
+            ("crate_version", "d"),
+        ];
+        let lists = [
+            "server_environment",
+            "client_command",
+            "cause_lines",
+            "advice",
+        ];
+        let texts = texts.map(|(key, text)| format!("\"{key}\": \"{text}\","));
+        let lists = lists.map(|key| format!("\"{key}\": [\"{key}\"],"));
+        let more = format!("{{{}{}", texts.concat(), lists.concat());
+        let search = r#"{"search": {"ttft": 500, "at": "p95"}, "resumes": ["7-1"],"#;
+        let text = MANIFEST.replacen('{', &more, 1).replacen('{', search, 1);
+        let mut manifest = Manifest::parse(&text).unwrap();
+        manifest.folder = "/nim/results".into();
+        assert_eq!(
+            (manifest.points.len(), &*manifest.advice),
+            (2, &["advice".to_owned()][..])
+        );
+        assert_eq!(manifest.weights.as_deref(), Some("a"));
+        for manifest in [manifest, Manifest::default()] {
+            let written = serde_json::to_string(&manifest).unwrap();
+            assert_eq!(Manifest::parse(&written).unwrap(), manifest, "{written}");
+            let brief = serde_json::to_value(manifest.in_brief()).unwrap();
+            let keys = [
+                "advice",
+                "points",
+                "server_command",
+                "weights",
+                "results_folder",
+            ];
+            assert!(keys.iter().all(|key| brief.get(key).is_none()), "{brief}");
+        }
     }
 
     #[test]

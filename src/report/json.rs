@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Column, Report, STEADY, spread, table};
 use crate::load::Length;
@@ -24,6 +24,7 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     means: Vec<MeanRow<'a>>,
     use_cases: Vec<UseCaseRow<'a>>,
+    #[serde(serialize_with = "in_brief")]
     runs: &'a [Manifest],
     #[serde(skip_serializing_if = "Option::is_none")]
     limits: Option<LimitsRow>,
@@ -236,6 +237,7 @@ struct AgainstRow<'a> {
     differences: Vec<Difference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gate: Option<GateRow>,
+    #[serde(serialize_with = "in_brief")]
     runs: &'a [Manifest],
 }
 
@@ -287,6 +289,10 @@ struct ChangeRow<'a> {
     after: &'a str,
     /// 0.1 is ten percent more.
     relative: BTreeMap<&'static str, Option<f64>>,
+}
+
+fn in_brief<S: Serializer>(runs: &[Manifest], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(runs.iter().map(Manifest::in_brief))
 }
 
 pub(super) fn render(report: &Report<'_>, means: &Report<'_>) -> String {
