@@ -3,12 +3,13 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 
 pub use self::mistakes::FileMistake;
-use crate::value::{ValueError, nearest};
+use crate::value::nearest;
 
 mod mistakes;
 
@@ -51,8 +52,8 @@ pub enum FileErrorKind {
     Read,
     /// It is no TOML.
     Syntax,
-    /// It is TOML, but has an unknown key, lacks one, or has a value that is not
-    /// allowed.
+    /// It is TOML, but has an unknown key, lacks one, has a value that is not allowed, or
+    /// names a hook's file that cannot be used.
     Content,
 }
 
@@ -64,12 +65,15 @@ enum FileReason {
     Mistakes(FileErrorKind, Vec<FileMistake>),
 }
 
+/// What is wrong at a place of a text.
+pub(crate) type Fault = (Range<usize>, String);
+
 /// A person writes some kilobytes; what is longer than this is another file.
 const MOST_BYTES: u64 = 4 << 20;
 
 /// The text of a file, which may be without end, or a pipe that this program was given. A
 /// pipe with a name of its own is none of these: to open it would wait for a writer.
-fn read_text(path: &Utf8Path) -> io::Result<String> {
+pub(crate) fn read_text(path: &Utf8Path) -> io::Result<String> {
     let is_given = ["/dev/stdin", "/dev/fd", "/proc/self/fd"].map(|place| path.starts_with(place));
     if !is_given.contains(&true) && is_pipe(path)? {
         return Err(io::Error::other(
@@ -134,15 +138,20 @@ impl FileError {
         })
     }
 
-    /// A file whose text is no value of its kind.
-    pub(crate) fn invalid_value(what: &'static str, path: &Utf8Path, error: &ValueError) -> Self {
+    /// A text that is TOML, and what is wrong with it, each with its place.
+    pub(crate) fn of(
+        what: &'static str,
+        path: Option<&Utf8Path>,
+        text: &str,
+        mut mistakes: Vec<Fault>,
+    ) -> Self {
+        mistakes.sort_by_key(|(span, _)| span.start);
+        let mistakes = mistakes.into_iter();
+        let mistakes = mistakes.map(|(span, words)| FileMistake::new(text, Some(span), &words));
         Self {
             what,
-            path: Some(path.to_owned()),
-            reason: FileReason::Mistakes(
-                FileErrorKind::Content,
-                vec![FileMistake::of_text(error.to_string())],
-            ),
+            path: path.map(Utf8Path::to_owned),
+            reason: FileReason::Mistakes(FileErrorKind::Content, mistakes.collect()),
         }
     }
 

@@ -161,15 +161,37 @@ impl Settings {
         Self::default()
     }
 
-    /// Reads settings from TOML text.
+    /// Reads settings from TOML text. Files of `[hooks]` are read from the current folder;
+    /// [`from_toml_at`](Self::from_toml_at) takes another.
     ///
     /// # Errors
     ///
-    /// Names the line and the value: an unknown key, or a value that its type
-    /// refuses.
+    /// Names the line and the value: an unknown key, a value that its type refuses, or a hook's file that
+    /// cannot be used.
     pub fn from_toml(text: &str) -> Result<Self, FileError> {
-        let file = FileError::parse("settings", None, text, &[""])?;
-        Self::from_file(file, text, None)
+        Self::from_text(text, None)
+    }
+
+    /// Reads settings from the text of the file at `path`, which itself is not read. Files of `[hooks]` are
+    /// read from its folder, and messages name it.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_toml`](Self::from_toml), with the file's name.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    /// use nim_slurm::{HookPlace, Settings};
+    ///
+    /// std::fs::write(folder.join("network.sh"), "export NCCL_SOCKET_IFNAME=ib0")?;
+    /// let text = "hooks.server = 'network.sh'";
+    /// let settings = Settings::from_toml_at(text, folder.join("site.toml"))?;
+    /// assert!(settings.hook(HookPlace::InServer).is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_toml_at(text: &str, path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
+        Self::from_text(text, Some(path.as_ref()))
     }
 
     /// Reads settings from a TOML file.
@@ -190,16 +212,13 @@ impl Settings {
     /// ```
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        let text = FileError::read("settings", path)?;
-        let file = FileError::parse("settings", Some(path), &text, &[""])?;
-        Self::from_file(file, &text, Some(path))
+        Self::from_toml_at(&FileError::read("settings", path)?, path)
     }
 
-    fn from_file(
-        file: SettingsFile,
-        text: &str,
-        path: Option<&Utf8Path>,
-    ) -> Result<Self, FileError> {
+    fn from_text(text: &str, path: Option<&Utf8Path>) -> Result<Self, FileError> {
+        let file: SettingsFile = FileError::parse("settings", path, text, &[""])?;
+        let hooks = file.hooks.read(path);
+        let hooks = hooks.map_err(|mistakes| FileError::of("settings", path, text, mistakes))?;
         Ok(Self {
             stage_path: file.stage_path,
             file: file.slurm,
@@ -211,7 +230,7 @@ impl Settings {
             mounts: file.container.mounts,
             registries: file.container.registries,
             cluster: file.cluster,
-            hooks: file.hooks.read(path)?,
+            hooks,
             max_requeues: file.launch.max_requeues,
             gpu_samples: file.launch.gpu_samples,
             ..Self::default()

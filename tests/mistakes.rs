@@ -624,3 +624,27 @@ fn a_revision_and_a_percentile_with_what_is_allowed() {
         assert_eq!(of_recipe(&text), [told]);
     }
 }
+
+/// Neither the words of a table nor those of `client.tool`.
+#[test]
+fn a_word_in_place_of_a_table_or_list() {
+    for value in [
+        "[]",
+        "{}",
+        "{ a = 1 }",
+        "{ exclusive = 1 }",
+        "{ exclusive = {}, shared = {} }",
+        "['exclusive']",
+        "['exclusive', 'b']",
+    ] {
+        let error = Settings::from_toml(&format!("[cluster]\nnodes = {value}\n")).unwrap_err();
+        let [mistake] = error.mistakes() else {
+            panic!("{error}");
+        };
+        assert_eq!(mistake.message(), "a word is expected: exclusive or shared");
+        assert_eq!((mistake.line(), mistake.value()), (Some(2), Some(value)));
+    }
+    let error = Settings::from_toml("[cluster.nodes]\na = 1\nb = 2\n").unwrap_err();
+    assert_eq!(error.mistakes().len(), 1, "{error}");
+    assert_eq!(error.line(), Some(1));
+}

@@ -89,6 +89,7 @@ fn every_parser_is_in_the_list() {
         "from_key",
         "from_name",
         "from_toml",
+        "from_toml_at",
         "from_word",
         "parse",
     ];

@@ -163,7 +163,13 @@ fn hooks_are_files_beside_the_settings() {
     let file = folder.join("site.toml");
     fs::write(&file, "[hooks]\nserver = 'lines.sh'\n").unwrap();
     let error = Settings::read(&file).unwrap_err().to_string();
-    assert_eq!(error, format!("cannot read hook file {folder}/lines.sh"));
+    assert_eq!(
+        error,
+        format!(
+            "settings file {file}: line 2, column 10: server: hook file {folder}/lines.sh cannot be read: No such file or directory \
+             (os error 2)\n  2 | server = 'lines.sh'"
+        )
+    );
     fs::write(&file, "[hooks]\nserver = '/dev/zero'\n").unwrap();
     assert!(
         Settings::read(&file).is_err(),
@@ -173,8 +179,8 @@ fn hooks_are_files_beside_the_settings() {
     fs::write(folder.join("lines.sh"), "export A=1\r\n").unwrap();
     let error = Settings::read(&file).unwrap_err().to_string();
     assert!(
-        error.starts_with(&format!(
-            "hook file {folder}/lines.sh: unexpected character '\\r'"
+        error.contains(&format!(
+            "server: hook file {folder}/lines.sh, line 1: unexpected character '\\r'"
         )),
         "{error}"
     );
@@ -185,4 +191,39 @@ fn hooks_are_files_beside_the_settings() {
         "export A=1"
     );
     assert_eq!(settings.hook(HookPlace::InClient), None);
+    // All at once, each with its line. The text need not be that of a file.
+    let text = "[hooks]\nserver = ''\n[hooks.launch]\nafter = 'gone.sh'\nbefore = 'two.sh'\n[hooks.setup]\n\
+                before = 'lines.sh'\n";
+    fs::write(folder.join("two.sh"), "a\n#SBATCH -N 2\n").unwrap();
+    let error = Settings::from_toml_at(text, &file).unwrap_err();
+    let mistakes = error.mistakes().iter();
+    let mistakes: Vec<_> = mistakes
+        .map(|own| (own.line(), own.column(), own.message().to_owned()))
+        .collect();
+    assert_eq!(error.path(), Some(file.as_path()));
+    assert_eq!(
+        mistakes,
+        [
+            (
+                Some(2),
+                Some(10),
+                "server: the path is empty: a file with lines of bash is expected".to_owned()
+            ),
+            (
+                Some(4),
+                Some(9),
+                format!(
+                    "launch.after: hook file {folder}/gone.sh cannot be read: No such file or directory (os error 2)"
+                )
+            ),
+            (
+                Some(5),
+                Some(10),
+                format!(
+                    "launch.before: hook file {folder}/two.sh: cannot take \"a\\n#SBATCH -N 2\\n\" as hook: line 2 begins with \
+                     #SBATCH, which sbatch would read as options of the job"
+                )
+            ),
+        ]
+    );
 }

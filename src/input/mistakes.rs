@@ -51,6 +51,7 @@ const ONE_KEY: &str = "wanted exactly 1 element";
 /// assert_eq!((mistakes[0].line(), mistakes[0].value()), (Some(2), Some("partiton")));
 /// assert!(mistakes[0].message().contains("perhaps partition is meant"));
 /// assert_eq!((mistakes[1].line(), mistakes[1].value()), (Some(3), Some("'1h'")));
+/// assert_eq!(mistakes[1].column(), Some(8));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileMistake {
@@ -68,7 +69,7 @@ struct Place {
 }
 
 impl FileMistake {
-    fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
+    pub(super) fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
         let is_shown = !message.contains(NOT_SHOWN);
         let place = span.as_ref().and_then(|span| {
             let before = text.get(..span.start)?;
@@ -107,6 +108,12 @@ impl FileMistake {
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.place.as_ref().map(|place| place.line)
+    }
+
+    /// Its column, from 1, counted in characters, where it has a line.
+    #[must_use]
+    pub fn column(&self) -> Option<usize> {
+        self.place.as_ref().map(|place| place.column)
     }
 
     /// What stands there, as the file has it: a value, unless a secret may be in it, or a key that is not known.
@@ -252,7 +259,13 @@ impl<'a> Search<'a> {
             let meant = unknown(error.message()).and_then(|unknown| unknown.meant);
             let meant = meant.map(|meant| (key.clone(), meant.to_owned()));
             self.unknown.extend(meant);
-            self.add(key, &error);
+            self.add(key, error.message());
+            return true;
+        }
+        let is_word = !value.get_ref().is_table() && !value.get_ref().is_array();
+        let words = (!is_word).then(|| self.words_in_place_of(path, value));
+        if let Some(words) = words.flatten() {
+            self.add(value.span(), &words);
             return true;
         }
         let is_else = [NO_TABLE, NO_LIST]
@@ -274,7 +287,7 @@ impl<'a> Search<'a> {
         }
         if self.mistakes.len() + self.missing.len() == known {
             let error = self.error_for_a_word(path, value).unwrap_or(error);
-            self.add(value.span(), &error);
+            self.add(value.span(), error.message());
         }
         true
     }
@@ -286,6 +299,25 @@ impl<'a> Search<'a> {
             return None;
         }
         let given = self.text.get(value.span()).unwrap_or_default();
+        self.error_of_word(path, value, given)
+    }
+
+    /// What is said where a table or a list is given, and a word out of a few is wanted.
+    fn words_in_place_of(&mut self, path: &[Step<'a>], value: &Value<'a>) -> Option<String> {
+        let error = self.error_of_word(path, value, "")?;
+        let allowed = unknown(error.message())?.allowed;
+        // A recipe's client.tool is a table: toml's own words are right for it.
+        let is_tool = allowed.contains(&"genai_perf");
+        (!is_tool).then(|| format!("a word is expected: {}", allowed.join(" or ")))
+    }
+
+    /// What toml says of a word in a value's place, if it wants one out of a few.
+    fn error_of_word(
+        &mut self,
+        path: &[Step<'a>],
+        value: &Value<'a>,
+        given: &'a str,
+    ) -> Option<Error> {
         let word = Spanned::new(value.span(), DeValue::String(given.into()));
         let error = self.objection(path, &|_| Some(word.clone()))?;
         error.message().starts_with(UNKNOWN_WORD).then_some(error)
@@ -355,7 +387,7 @@ impl<'a> Search<'a> {
             Some(Spanned::new(span.clone(), DeValue::Table(own)))
         };
         if let Some(error) = self.objection(path, &fixed) {
-            self.add(span.clone(), &error);
+            self.add(span.clone(), error.message());
         }
     }
 
@@ -384,8 +416,8 @@ impl<'a> Search<'a> {
         first
     }
 
-    fn add(&mut self, span: Range<usize>, error: &Error) {
-        let mistake = FileMistake::new(self.text, Some(span), error.message());
+    fn add(&mut self, span: Range<usize>, message: &str) {
+        let mistake = FileMistake::new(self.text, Some(span), message);
         if self.mistakes.len() < MOST_MISTAKES && !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }

@@ -30,19 +30,9 @@ fn unreadable(preflight: &Preflight<'_>, place: HookPlace) -> Option<Finding> {
     Some(Finding::error(
         format!(
             "bash cannot read the lines of {} under [hooks]: {}",
-            name(place),
+            place.key(),
             preflight.words(reason)
         ),
         "correct them in the file that the settings name",
     ))
-}
-
-/// The key of a place.
-fn name(place: HookPlace) -> String {
-    match place {
-        HookPlace::Before(kind) => format!("{}.before", kind.key()),
-        HookPlace::After(kind) => format!("{}.after", kind.key()),
-        HookPlace::InServer => "server".to_owned(),
-        HookPlace::InClient => "client".to_owned(),
-    }
 }

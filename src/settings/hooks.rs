@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
+use toml::Spanned;
 
-use crate::input::FileError;
+use crate::input;
 use crate::job_options::ScriptKind;
 use crate::slurm::without_options;
-use crate::value::{Fault, only, text_value};
+use crate::value::{Fault, ValueErrorKind, only, text_value};
 
 /// Where a hook runs.
 ///
@@ -66,6 +67,16 @@ impl HookPlace {
         Self::InServer,
         Self::InClient,
     ];
+
+    /// The key in `[hooks]`.
+    pub(crate) fn key(self) -> String {
+        match self {
+            Self::Before(kind) => format!("{}.before", kind.key()),
+            Self::After(kind) => format!("{}.after", kind.key()),
+            Self::InServer => "server".to_owned(),
+            Self::InClient => "client".to_owned(),
+        }
+    }
 }
 
 /// Lines of bash that a script runs as its own: the one value that is not data.
@@ -109,50 +120,74 @@ pub(super) struct HooksTable {
     setup: AroundTable,
     prepare_models: AroundTable,
     launch: AroundTable,
-    server: Option<Utf8PathBuf>,
-    client: Option<Utf8PathBuf>,
+    server: Option<Spanned<Utf8PathBuf>>,
+    client: Option<Spanned<Utf8PathBuf>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct AroundTable {
-    before: Option<Utf8PathBuf>,
-    after: Option<Utf8PathBuf>,
+    before: Option<Spanned<Utf8PathBuf>>,
+    after: Option<Spanned<Utf8PathBuf>>,
 }
 
 impl HooksTable {
-    fn file(&self, place: HookPlace) -> Option<&Utf8Path> {
+    fn file(&self, place: HookPlace) -> Option<&Spanned<Utf8PathBuf>> {
         let around = |kind| match kind {
             ScriptKind::Setup => &self.setup,
             ScriptKind::PrepareModels => &self.prepare_models,
             ScriptKind::Launch => &self.launch,
         };
         match place {
-            HookPlace::Before(kind) => around(kind).before.as_deref(),
-            HookPlace::After(kind) => around(kind).after.as_deref(),
-            HookPlace::InServer => self.server.as_deref(),
-            HookPlace::InClient => self.client.as_deref(),
+            HookPlace::Before(kind) => around(kind).before.as_ref(),
+            HookPlace::After(kind) => around(kind).after.as_ref(),
+            HookPlace::InServer => self.server.as_ref(),
+            HookPlace::InClient => self.client.as_ref(),
         }
     }
 
-    /// Reads the files that the table names, from the folder of the settings file.
+    /// Reads the files that the table names, from the folder of the settings file; else all that is wrong, each with its place
+    /// in that file.
     pub(super) fn read(
         &self,
         settings: Option<&Utf8Path>,
-    ) -> Result<BTreeMap<HookPlace, Hook>, FileError> {
+    ) -> Result<BTreeMap<HookPlace, Hook>, Vec<input::Fault>> {
         let folder = settings.and_then(Utf8Path::parent).unwrap_or("".into());
-        let named = HookPlace::ALL
-            .iter()
-            .filter_map(|&place| Some((place, folder.join(self.file(place)?))));
-        named
-            .map(|(place, path)| {
-                let text = FileError::read("hook", &path)?;
-                // Of an editor's mark at its beginning, bash makes a part of the first command.
-                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-                let hook = Hook::parse(text)
-                    .map_err(|error| FileError::invalid_value("hook", &path, &error))?;
-                Ok((place, hook))
-            })
-            .collect()
+        let (mut hooks, mut mistakes) = (BTreeMap::new(), Vec::new());
+        for &place in HookPlace::ALL {
+            let Some(file) = self.file(place) else {
+                continue;
+            };
+            match read(folder, file.get_ref()) {
+                Ok(hook) => drop(hooks.insert(place, hook)),
+                Err(why) => mistakes.push((file.span(), format!("{}: {why}", place.key()))),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(hooks)
+        } else {
+            Err(mistakes)
+        }
     }
+}
+
+/// Reads one file, or says what is wrong with it.
+fn read(folder: &Utf8Path, file: &Utf8Path) -> Result<Hook, String> {
+    if file == "" {
+        return Err("the path is empty: a file with lines of bash is expected".to_owned());
+    }
+    let path = folder.join(file);
+    let text = input::read_text(&path)
+        .map_err(|error| format!("hook file {path} cannot be read: {error}"))?;
+    // Of an editor's mark at its beginning, bash makes a part of the first command.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Hook::parse(text).map_err(|error| {
+        let place = match error.kind() {
+            ValueErrorKind::Character(wrong) => text.find(wrong),
+            _ => None,
+        };
+        let line = place.map(|place| text[..place].matches('\n').count() + 1);
+        let line = line.map_or_else(String::new, |line| format!(", line {line}"));
+        format!("hook file {path}{line}: {error}")
+    })
 }
