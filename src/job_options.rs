@@ -7,7 +7,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::slurm::Directives;
-use crate::slurm::directives::table::{OptionKey, unknown_key};
+use crate::slurm::directives::table::{OptionKey, once, unknown_key};
 use crate::value::{Fault, value};
 
 /// Which of the three scripts.
@@ -197,10 +197,14 @@ impl<'de> Deserialize<'de> for JobOptions {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JobOptions, A::Error> {
                 let mut options = JobOptions::default();
+                let (mut scripts, mut seen) = (Vec::new(), Vec::new());
                 while let Some(key) = map.next_key()? {
                     match key {
-                        Key::Script(kind) => *options.script_mut(kind) = map.next_value()?,
-                        Key::Option(key) => options.all.take_entry(key, &mut map)?,
+                        Key::Script(kind) => {
+                            once(&mut scripts, kind, kind.key())?;
+                            *options.script_mut(kind) = map.next_value()?;
+                        }
+                        Key::Option(key) => options.all.take_entry(key, &mut seen, &mut map)?,
                     }
                 }
                 Ok(options)

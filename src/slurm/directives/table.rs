@@ -13,7 +13,7 @@ use crate::slurm::Passthrough;
 use crate::value::nearest;
 
 /// A key of a TOML table of options.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OptionKey {
     Name(OptionName),
     Passthrough,
@@ -27,6 +27,19 @@ impl OptionKey {
             OptionName::from_key(key).map(Self::Name)
         }
     }
+}
+
+/// Remembers a key, and refuses one that was there before: TOML has each once, and JSON may not.
+pub(crate) fn once<K: PartialEq, E: de::Error>(
+    seen: &mut Vec<K>,
+    key: K,
+    name: &'static str,
+) -> Result<(), E> {
+    if seen.contains(&key) {
+        return Err(E::duplicate_field(name));
+    }
+    seen.push(key);
+    Ok(())
 }
 
 impl<'de> de::Deserialize<'de> for OptionKey {
@@ -153,9 +166,9 @@ impl<'de> de::Deserialize<'de> for Directives {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Directives, A::Error> {
-                let mut directives = Directives::default();
+                let (mut directives, mut seen) = (Directives::default(), Vec::new());
                 while let Some(key) = map.next_key()? {
-                    directives.take_entry(key, &mut map)?;
+                    directives.take_entry(key, &mut seen, &mut map)?;
                 }
                 Ok(directives)
             }
@@ -179,8 +192,14 @@ impl Directives {
     pub(crate) fn take_entry<'de, A: MapAccess<'de>>(
         &mut self,
         key: OptionKey,
+        seen: &mut Vec<OptionKey>,
         map: &mut A,
     ) -> Result<(), A::Error> {
+        let name = match key {
+            OptionKey::Passthrough => PASSTHROUGH,
+            OptionKey::Name(name) => name.key(),
+        };
+        once(seen, key, name)?;
         match key {
             OptionKey::Passthrough => {
                 let options: Vec<Passthrough> = map.next_value()?;
@@ -191,7 +210,7 @@ impl Directives {
                 *self = std::mem::take(self).passthrough(options);
             }
             OptionKey::Name(name) => {
-                // TOML has a key once: what is set came from passthrough.
+                // What is set came from passthrough.
                 if self.is_set(name) {
                     return Err(set_twice(name));
                 }
@@ -219,5 +238,39 @@ impl Directives {
             map.serialize_entry(PASSTHROUGH, &self.passthrough)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "results"))]
+mod tests {
+    use crate::job_options::JobOptions;
+    use crate::slurm::Directives;
+
+    #[test]
+    fn a_key_that_is_there_twice() {
+        for (text, key) in [
+            (r#"{"mem": false, "mem": "1G"}"#, "mem"),
+            (r#"{"mem": "1G", "mem": false}"#, "mem"),
+            (r#"{"nodes": 1, "nodes": 2}"#, "nodes"),
+            (
+                r#"{"passthrough": [], "passthrough": ["--new"]}"#,
+                "passthrough",
+            ),
+        ] {
+            let words = format!("duplicate field `{key}` at ");
+            let error = serde_json::from_str::<Directives>(text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(&words), "{error}");
+            let error = serde_json::from_str::<JobOptions>(text)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with(&words), "{error}");
+        }
+        let scripts = r#"{"launch": {"nodes": 1}, "mem": "1G", "launch": {"mem": "1G"}}"#;
+        let error = serde_json::from_str::<JobOptions>(scripts)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("duplicate field `launch`"), "{error}");
     }
 }
