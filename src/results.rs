@@ -58,6 +58,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::load::{Length, Load};
 use crate::manifest::PointRow;
+use crate::write::{empty_path, shown};
 
 pub(crate) use self::capacity::limits as capacity_limits;
 pub use self::capacity::{Capacity, Probe, ProbeVerdict};
@@ -114,7 +115,7 @@ pub struct Run {
 /// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 /// ```
 #[derive(thiserror::Error)]
-#[error("cannot read the results folder {path}")]
+#[error("cannot read the results folder {}", shown(.path))]
 pub struct ReadError {
     path: Utf8PathBuf,
     #[source]
@@ -146,7 +147,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// When the folder itself cannot be read. What cannot be read inside it is in
+    /// When the folder itself cannot be read, or its path is empty (`.` is the current folder). What cannot be read inside it is in
     /// [`problems`](Self::problems).
     pub fn read(path: impl AsRef<Utf8Path>) -> Result<Self, ReadError> {
         Self::read_wanted(path.as_ref(), Wanted::All)
@@ -211,7 +212,12 @@ impl Run {
     }
 
     fn read_wanted(path: &Utf8Path, wanted: Wanted<'_>) -> Result<Self, ReadError> {
-        let mut found = folder::read(path, wanted).map_err(|source| ReadError {
+        let found = if path == "" {
+            Err(empty_path())
+        } else {
+            folder::read(path, wanted)
+        };
+        let mut found = found.map_err(|source| ReadError {
             path: path.to_owned(),
             source,
         })?;

@@ -67,7 +67,7 @@ impl Script {
     /// # Errors
     ///
     /// When the folder cannot be made or the file cannot be written: no space, no
-    /// leave, a folder of that name. What was there before is still there.
+    /// leave, a folder of that name; and when the path is empty (`.` is the current folder). What was there before is still there.
     ///
     /// ```
     /// use nim_slurm::{Plan, Recipe, Settings};
@@ -81,8 +81,11 @@ impl Script {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_to(&self, folder: impl AsRef<Utf8Path>) -> Result<WrittenFile, WriteError> {
-        let path = folder.as_ref().join(self.kind.file_name());
-        write_with_backup(&path, &self.text, Mode::Executable)
+        let folder = folder.as_ref();
+        // Without a folder there is no file either.
+        let path = Some(folder).filter(|folder| *folder != "");
+        let path = path.map(|folder| folder.join(self.kind.file_name()));
+        write_with_backup(&path.unwrap_or_default(), &self.text, Mode::Executable)
     }
 }
 

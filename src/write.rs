@@ -107,7 +107,7 @@ pub struct WrittenFile {
 /// ```
 #[derive(thiserror::Error)]
 // Of a text that cannot be written, the source says it all.
-#[error("cannot write {path}{}", match .kind { WriteErrorKind::Write => String::new(), kind => format!(": {kind}") })]
+#[error("cannot write {}{}", shown(.path), match .kind { WriteErrorKind::Write => String::new(), kind => format!(": {kind}") })]
 pub struct WriteError {
     path: Utf8PathBuf,
     kind: WriteErrorKind,
@@ -178,6 +178,17 @@ impl WriteError {
     }
 }
 
+/// What is wrong with the path "", which would be that of the current folder in one place and of nothing in another.
+pub(crate) fn empty_path() -> io::Error {
+    let words = "the path is empty: . is the current folder";
+    io::Error::new(io::ErrorKind::InvalidInput, words)
+}
+
+/// A path for a sentence, where nobody sees an empty one.
+pub(crate) fn shown(path: &Utf8Path) -> &str {
+    if path == "" { "\"\"" } else { path.as_str() }
+}
+
 /// Whether a file is a program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -220,6 +231,9 @@ pub(crate) fn write_with_backup(
         Some(folder) if !folder.as_str().is_empty() => folder,
         _ => Utf8Path::new("."),
     };
+    if path == "" {
+        return Err(fail(WriteErrorKind::Write)(empty_path()));
+    }
     let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     make_folder(folder).map_err(fail(WriteErrorKind::Folder))?;
     // A device or a pipe is no file to keep a copy of, and may have no end.

@@ -853,6 +853,9 @@ fn a_point_without_results_is_named() {
         missing.to_string(),
         "cannot read the results folder /no/such/folder"
     );
+    let empty = Run::read("").unwrap_err();
+    assert_eq!(empty.to_string(), "cannot read the results folder \"\"");
+    assert_eq!(empty.kind(), std::io::ErrorKind::InvalidInput);
 }
 
 #[test]

@@ -328,4 +328,10 @@ fn a_failure_keeps_what_is_there() {
     );
     let words = format!("{folder}/file is there and is no folder: name another one");
     assert_eq!(reason(&error), words);
+    // Not even in the current folder.
+    let error = script().write_to("").unwrap_err();
+    assert_eq!(error.to_string(), "cannot write \"\"");
+    let words = "the path is empty: . is the current folder";
+    assert_eq!(reason(&error), words);
+    assert!(!Utf8Path::new("setup.sh").exists());
 }
