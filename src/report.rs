@@ -1207,28 +1207,32 @@ fn another_measurement(differences: &[Difference]) -> Option<String> {
     (!words.is_empty()).then(|| format!("compared with {}", words.join(", and with ")))
 }
 
+/// What the two sides of a comparison are called: which was measured first, they do not say.
+const THIS_RUN: &str = "this run";
+const OTHER_RUN: &str = "the other run";
+
 /// The points that one run lacks, those that are compared with none, and how many are too short for it.
 fn missing(comparison: &Comparison<'_>) -> Vec<String> {
     let mut lines: Vec<_> = [
-        (comparison.only_before(), "earlier"),
-        (comparison.only_after(), "later"),
+        (comparison.only_before(), OTHER_RUN),
+        (comparison.only_after(), THIS_RUN),
     ]
     .into_iter()
     .flat_map(|(points, which)| points.iter().map(move |point| (point, which)))
-    .map(|(point, which)| format!("only in the {which} run: {}", title_of(comparison, point)))
+    .map(|(point, which)| format!("only in {which}: {}", title_of(comparison, point)))
     .collect();
     let changes = comparison.changes().iter();
     for (which, points) in [
         (
-            "earlier",
+            OTHER_RUN,
             changes.clone().map(Change::before).collect::<Vec<_>>(),
         ),
-        ("later", changes.map(Change::after).collect()),
+        (THIS_RUN, changes.map(Change::after).collect()),
     ] {
         let short = points.into_iter().filter_map(brief).count();
         if short > 0 {
             lines.push(format!(
-                "do not rely on it: of the {which} run, {} measured for less than 10 s",
+                "do not rely on it: of {which}, {} measured for less than 10 s",
                 counted(short, "point")
             ));
         }
@@ -1241,8 +1245,8 @@ fn missing(comparison: &Comparison<'_>) -> Vec<String> {
     }
     for ((is_after, unknown), points) in &alike {
         lines.push(format!(
-            "not compared, of the {} run: {}, since nothing tells {}: {}",
-            if *is_after { "later" } else { "earlier" },
+            "not compared, of {}: {}, since nothing tells {}: {}",
+            if *is_after { THIS_RUN } else { OTHER_RUN },
             counted(points.len(), "point"),
             listed(unknown),
             places(points)
@@ -1269,8 +1273,8 @@ fn superseded(comparison: &Comparison<'_>) -> Vec<String> {
         let own: BTreeSet<_> = points.iter().flat_map(|it| ids(it.point())).collect();
         let others: BTreeSet<_> = points.iter().flat_map(|it| ids(it.by())).collect();
         format!(
-            "not compared, of the {} run: {}{}, since {}{} measured the same later{}",
-            if *is_after { "later" } else { "earlier" },
+            "not compared, of {}: {}{}, since {}{} measured the same later{}",
+            if *is_after { THIS_RUN } else { OTHER_RUN },
             counted(points.len(), "point"),
             jobs_in_words(" of ", &own),
             jobs_in_words("", &others),
@@ -1365,7 +1369,7 @@ fn without_replaced<'a>(report: &Report<'_>, group: &Group<'a>) -> (Group<'a>, V
     let left_out = points_in_words(words, group.iter(), |point| {
         let (job, now) = (job_in_words(point), job_in_words(again.by(point)?));
         Some(if job == now {
-            format!("{job}, with more requests")
+            format!("{job}, which measured again for longer")
         } else {
             format!("{job}, now {now}")
         })

@@ -1418,7 +1418,11 @@ fn one_command_to_results() {
     let ended = run(None);
     let warning =
         "warning  launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:h100:8\n";
-    ended.assert(0, &[], &[warning, "-> add --sbatch launch.gres=gpu:4, "]);
+    ended.assert(
+        0,
+        &[],
+        &[warning, "-> add --sbatch launch.gres=gpu:h100:4, "],
+    );
     assert_eq!(ended.error.matches("no GPUs").count(), 1, "{ended:#?}");
     fs::remove_file(site.path("bin/sinfo")).unwrap();
 

@@ -105,8 +105,8 @@ fn earlier_curves_are_dashed_beside_the_new_ones() {
         .collect();
     assert!(lines.iter().skip(1).all(|line| !line.starts_with('"')));
     for words in [
-        "</svg>earlier: chat 128/128, 4 GPUs</li>",
-        "<title>earlier: chat 128/128, 8 GPUs, concurrency 8\n",
+        "</svg>other run: chat 128/128, 4 GPUs</li>",
+        "<title>other run: chat 128/128, 8 GPUs, concurrency 8\n",
     ] {
         assert!(page.contains(words), "no {words:?} in {page}");
     }
@@ -300,6 +300,16 @@ fn repeats_are_a_band() {
     // A band takes two points.
     let page = Report::new(&bars.read()).to_html();
     assert!(!page.contains("<path class=\"band\"") && page.contains("\n<path class=\"line\""));
+    // The axis has room for both ends of a wide one.
+    let wide = Results::new();
+    for (again, slower) in [("", 0.8), ("_r2", 1.0), ("_r3", 1.2)] {
+        wide.point(&format!("m_4_8_chat_128_128{again}_7"), 8, slower);
+    }
+    let page = Report::new(&wide.read()).to_html();
+    for chart in &self::charts(&page)[1..] {
+        let bar = between(chart, "\n<path class=\"line\" d=\"", "\"");
+        assert_eq!(bar.matches("h8").count(), 2, "{bar}");
+    }
 }
 
 #[test]

@@ -775,7 +775,7 @@ fn one_run_can_only_say_that_it_cannot_tell() {
     for words in [
         "it takes two runs or more on each side (sweep.repeat)",
         "and 1 point is missing",
-        "only in the earlier run: chat 128/128, 4 GPUs, concurrency 1",
+        "only in the other run: chat 128/128, 4 GPUs, concurrency 1",
     ] {
         assert!(
             text.replace("\n    ", " ").contains(words),
@@ -856,7 +856,7 @@ fn what_differs_is_said_first() {
     let arguments = [after.path().as_str(), "--against", before.path().as_str()];
     let text = said(&arguments, 0);
     let start = text.find("changes against").unwrap();
-    let expected = "changes against the earlier run\n\
+    let expected = "changes against the other run\n\
         differs: server's image: vllm:1 aaaa -> vllm:1 bbbb\n\
         differs: server's command: 64 -> 128\n\
         differs: driver: 550.54 -> 570.86\\u{1b}[2J\n";
@@ -1008,7 +1008,7 @@ fn two_variants_of_one_job_are_compared() {
     );
     for series in [
         "llama-slow, chat 128/128",
-        "earlier: llama-local, chat 128/128",
+        "other run: llama-local, chat 128/128",
     ] {
         assert_eq!(
             page.matches(&format!("</svg>{series}</li>")).count(),
@@ -1103,8 +1103,7 @@ fn a_gate_tells_of_each_job_that_is_named() {
             code,
         )
     };
-    let words =
-        "not compared, of the later run: 1 point of job 2, since job 3 measured the same later";
+    let words = "not compared, of this run: 1 point of job 2, since job 3 measured the same later";
     let alone = "; compare each job alone, with --job";
     let named = ["--job", "2,3"];
     let with = |format| [&named[..], &["--format", format]].concat();
@@ -1180,6 +1179,6 @@ fn a_job_that_measured_again_for_longer_has_the_place_of_one_that_is_named() {
     let arguments = ["--against", "1", "--job", "2,3", "--gate", "throughput 5%"];
     let table = said(&[&[results.path().as_str()], &arguments[..]].concat(), 0);
     let words =
-        "not compared, of the later run: 1 point of job 2, since job 3 measured the same later\n";
+        "not compared, of this run: 1 point of job 2, since job 3 measured the same later\n";
     assert!(table.replace("\n    ", " ").contains(words), "{table}");
 }

@@ -153,14 +153,14 @@ chat 128/128
 TTFT, ITL and latency: avg
 tokens/s: output tokens; /user: of one answer after its first token
 
-changes against the earlier run
+changes against the other run
   GPUs  concurrency   TTFT    ITL  latency  tokens/s  requests/s          jobs
 chat 128/128
      4            1  0.0 %  0.0 %    0.0 %     0.0 %       0.0 %  4711 -> 4712
-only in the earlier run: chat 128/128, 4 GPUs, concurrency 25
-only in the earlier run: summarization 128/512, 4 GPUs, concurrency 1
-do not rely on it: of the earlier run, 1 point measured for less than 10 s
-do not rely on it: of the later run, 1 point measured for less than 10 s
+only in the other run: chat 128/128, 4 GPUs, concurrency 25
+only in the other run: summarization 128/512, 4 GPUs, concurrency 1
+do not rely on it: of the other run, 1 point measured for less than 10 s
+do not rely on it: of this run, 1 point measured for less than 10 s
 
 "]]
     );
@@ -172,28 +172,26 @@ fn what_is_compared_with_none_is_named() {
     let output = report(&[REAL, "--against", REAL, "--gate", "throughput 5%"]);
     assert_eq!(output.status.code(), Some(4));
     let text = String::from_utf8(output.stdout).unwrap();
-    let (_, changes) = text
-        .split_once("changes against the earlier run\n")
-        .unwrap();
+    let (_, changes) = text.split_once("changes against the other run\n").unwrap();
     assert_data_eq!(
         changes,
-        str![[r"
+        str![[r#"
 no point is in both runs
-not compared, of the earlier run: 5 points, since nothing tells use case and GPUs:
+not compared, of the other run: 5 points, since nothing tells use case and GPUs:
     meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
-not compared, of the earlier run: 1 point, since nothing tells use case, input length, output
-    length, GPUs and load: 0.0.2
-not compared, of the later run: 5 points, since nothing tells use case and GPUs:
-    meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
-not compared, of the later run: 1 point, since nothing tells use case, input length, output length,
+not compared, of the other run: 1 point, since nothing tells use case, input length, output length,
     GPUs and load: 0.0.2
+not compared, of this run: 5 points, since nothing tells use case and GPUs:
+    meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
+not compared, of this run: 1 point, since nothing tells use case, input length, output length, GPUs
+    and load: 0.0.2
 a folder's name tells all of it: MODEL_GPUs_LOAD_USECASE_ISL_OSL_JOB, such as
     llama_4_25_chat_128_128_4711
 
 gate: cannot tell (throughput 5%; 0 worse, 0 better, 0 equal, 0 cannot tell), and 6 points cannot be
     compared
 
-"]]
+"#]]
     );
     let formats = ["html", "markdown", "junit", "csv", "json"].map(|format| {
         let gate = ["--gate", "throughput 5%"];
@@ -202,7 +200,7 @@ gate: cannot tell (throughput 5%; 0 worse, 0 better, 0 equal, 0 cannot tell), an
     });
     let [page, markdown, junit, csv, json] = formats;
     for text in [&page, &markdown] {
-        assert!(text.contains("not compared, of the later run: "), "{text}");
+        assert!(text.contains("not compared, of this run: "), "{text}");
         assert!(text.contains("and 6 points cannot be compared"), "{text}");
     }
     assert!(page.contains("<p>no point is in both runs</p>"));
@@ -584,7 +582,7 @@ fn a_job_is_compared_with_all_others() {
     let text = stdout(&[folder, "--against", "4712"]);
     assert!(text.contains("4712 -> 4711\n"), "{text}");
     assert!(
-        text.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 25\n"),
+        text.contains("only in this run: chat 128/128, 4 GPUs, concurrency 25\n"),
         "{text}"
     );
     refused(
@@ -875,7 +873,7 @@ fn servers_side_by_side_have_rows_of_their_own() {
     assert!(csv.contains(",gpus,replica,job_id_before,"), "{csv}");
     let changes = with(&["--against", "4712"]);
     assert!(
-        changes.contains("only in the later run: chat 128/128, 4 GPUs, concurrency 2, server 1"),
+        changes.contains("only in this run: chat 128/128, 4 GPUs, concurrency 2, server 1"),
         "{changes}"
     );
     let markdown = with(&["--format", "markdown"]);
@@ -1339,7 +1337,7 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         assert!(table.contains(words), "{table}");
     }
     assert!(
-        page.contains(", 1 of them measured twice: first too short, then for longer."),
+        page.contains(", 1 of them measured again for longer, so shorter results are left out."),
         "{page}"
     );
     // Those of which no longer one is there.
@@ -1384,9 +1382,8 @@ fn charts_have_the_longer_point_in_place_of_one_that_was_too_short() {
         &earlier.join("llama_1_1_chat_128_128_6"),
     );
     let changes = stdout(&[path.as_str(), "--against", earlier.as_str()]);
-    for which in ["earlier", "later"] {
-        let words =
-            format!("do not rely on it: of the {which} run, 1 point measured for less than 10 s");
+    for which in ["the other run", "this run"] {
+        let words = format!("do not rely on it: of {which}, 1 point measured for less than 10 s");
         assert!(changes.contains(&words), "{words}: {changes}");
     }
 }
@@ -1724,7 +1721,7 @@ fn a_change_of_a_point_with_errors_is_marked() {
     }
     let changes = |job: &str, earlier: &str| {
         let text = stdout(&[results.as_str(), "--job", job, "--against", earlier]);
-        let (_, changes) = text.split_once("changes against the earlier run").unwrap();
+        let (_, changes) = text.split_once("changes against the other run").unwrap();
         changes.to_owned()
     };
     for text in [changes("2", "1"), changes("1", "2")] {

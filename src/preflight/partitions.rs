@@ -390,9 +390,13 @@ impl Partition {
     /// That launch.sh asks for none of the GPUs that its nodes have.
     fn unused_gpus(&self, recipe: &Recipe) -> Option<Finding> {
         let gres = self.gres();
+        let mut kinds = gres_entries(&gres).filter(|(name, ..)| *name == "gpu");
+        let kind = kinds.next().and_then(|(_, kind, _)| kind);
+        let kind = kind.filter(|_| self.nodes.iter().all(|it| it.gres.contains(&gres)));
+        let kind = kind.map_or_else(String::new, |kind| format!("{kind}:"));
         gres.contains("gpu").then(|| {
             let fix = format!(
-                "add --sbatch launch.gres=gpu:{}, or gres in [slurm.launch] of the settings",
+                "add --sbatch launch.gres=gpu:{kind}{}, or gres in [slurm.launch] of the settings",
                 recipe.server.gpus_per_node()
             );
             let words = format!(

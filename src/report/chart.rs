@@ -180,18 +180,25 @@ impl Chart {
         let marks = || data.series.iter().flat_map(|series| &series.marks);
         let x = Axis::new(marks().map(|mark| mark.x), LEFT, WIDTH - RIGHT);
         let limit = data.limit.iter().map(|(value, _)| *value);
+        // An interval, as long as it does not make the marks small.
+        let highest = marks().map(|mark| mark.y).fold(0.0, f64::max);
+        let intervals = marks().filter_map(|mark| Some(mark.interval?.1.min(2.0 * highest)));
         let y = Axis::new(
-            marks().map(|mark| mark.y).chain(limit),
+            marks().map(|mark| mark.y).chain(intervals).chain(limit),
             HEIGHT - BOTTOM,
             TOP,
         );
+        let scaled = |label: String, axis: &Axis| {
+            let scale = if axis.is_log { ", log scale" } else { "" };
+            label + scale
+        };
         Self {
             labels: labels(&data.series, &x, &y),
             title: data.title,
             best: data.best,
             shapes: data.shapes,
-            x_label: data.x_label,
-            y_label: data.y_label,
+            x_label: scaled(data.x_label, &x),
+            y_label: scaled(data.y_label, &y),
             x_ticks: with_room(if data.x_ticks_are_marks {
                 x.ticks_of(marks().map(|mark| mark.x))
             } else {

@@ -330,7 +330,7 @@ fn columns(points: &[Point]) -> Vec<(Metric, Statistic)> {
         .collect()
 }
 
-/// What a gate says of each metric that it judges, by the point of the later run: a path may be of several.
+/// What a gate says of each metric that it judges, by the point of the run that is judged: a path may be of several.
 struct Outcomes {
     columns: Vec<(Metric, Statistic)>,
     of_points: BTreeMap<*const Point, Vec<(Metric, GateOutcome)>>,

@@ -184,7 +184,7 @@ pub(super) fn junit(report: &Report<'_>) -> String {
 /// The points of which a gate can tell nothing, and why.
 fn untold(comparison: &Comparison<'_>, gated: &Gated<'_>) -> Vec<(String, String)> {
     let missing = gated.missing().iter().map(|point| {
-        let words = "only the earlier results have it".to_owned();
+        let words = "only the other run has it".to_owned();
         (title_of(comparison, point), words)
     });
     let not_compared = gated.not_compared().iter().map(|it| {

@@ -110,7 +110,7 @@ fn sign(outcome: GateOutcome) -> &'static str {
 
 /// The relative changes, without a gate.
 fn changes(report: &Report<'_>, comparison: &Comparison<'_>) -> String {
-    const TITLE: &str = "## Changes against the earlier run";
+    const TITLE: &str = "## Changes against the other run";
     if comparison.changes().is_empty() {
         return format!("{TITLE}\n\nno point is in both runs\n\n");
     }

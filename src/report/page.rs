@@ -346,7 +346,7 @@ fn all_sweeps<'a>(
             sweep.name = format!("{}, {}", plain(model), sweep.name);
         }
         if sweep.is_earlier {
-            sweep.name = format!("earlier: {}", sweep.name);
+            sweep.name = format!("other run: {}", sweep.name);
         }
     }
     all

@@ -389,7 +389,7 @@ fn changes(report: &Report<'_>, differences: &[Difference]) -> String {
             .map(|change| change_row(report, change)),
     );
     let widths = widths(&rows);
-    let mut text = "\nchanges against the earlier run\n".to_owned();
+    let mut text = "\nchanges against the other run\n".to_owned();
     for other in differences {
         text.push_str(&filled(&format!("differs: {other}")));
     }

@@ -4,7 +4,7 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
+  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, if Slurm does not restart the job itself" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "

@@ -22,7 +22,7 @@ for ((number = 0; number < to_start; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}, to measure: $to_measure}"
 say "follow them: tail -f $(printf %q "$logs")/*_$job_id.*out | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600)) look_at=$((SECONDS + 60))

@@ -1353,7 +1353,7 @@ for ((number = 0; number < to_start; number++)); do
   last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
-say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}}"
+say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}, to measure: $to_measure}"
 say "follow them: tail -f $(printf %q "$logs")/*_$job_id.*out | cat -v"
 
 silent_at=$((SECONDS + ready_timeout + 2 * point_timeout + 600)) look_at=$((SECONDS + 60))
@@ -1484,7 +1484,7 @@ say "$finished of $((${#points[@]} + unnamed)) points are in $results"
 ((too_short == 0)) || say "measured for less than 10 s, which is too short: $too_short of ${#points[@]} points"
 next="after that" options=''
 if ((code == 6)); then
-  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, unless Slurm restarts the job" || next="to go on"
+  [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, if Slurm does not restart the job itself" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
     options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "

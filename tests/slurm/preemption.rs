@@ -77,7 +77,7 @@ fn jobs_that_are_preempted_go_on() {
     let said = job.printed();
     assert!(said.contains("stopping: preemption\n"), "{said}");
     assert!(
-        said.contains("to go on, unless Slurm restarts the job: "),
+        said.contains("to go on, if Slurm does not restart the job itself: "),
         "{said}"
     );
     preempting.wait_for_return(&job.id);

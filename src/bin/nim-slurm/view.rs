@@ -483,10 +483,13 @@ fn result(point: &Point) -> Option<String> {
         ),
         ("throughput", point.throughput(), "output tokens/s"),
     ];
-    let words: Vec<_> = values
+    let mut words: Vec<_> = values
         .into_iter()
         .filter_map(|(name, value, unit)| Some(format!("{name} {:.2} {unit}", value?)))
         .collect();
+    if point.is_too_short() == Some(true) && !words.is_empty() {
+        words.push("too short to rely on".to_owned());
+    }
     let server = point.replica().map(|number| format!("server {number}: "));
     (!words.is_empty()).then(|| server.unwrap_or_default() + &words.join(", "))
 }
@@ -506,6 +509,18 @@ mod tests {
             "prepare_models, job 80…"
         );
         assert_eq!(cut_to("job", 0), "…");
+    }
+
+    #[test]
+    fn a_point_that_was_too_short_says_so() {
+        let run = |folder: &str| Run::read(format!("tests/data/{folder}")).unwrap();
+        let short = result(&run("requests/aiperf-1").points()[0]).unwrap();
+        assert!(
+            short.ends_with(" output tokens/s, too short to rely on"),
+            "{short}"
+        );
+        let whole = result(&run("search").points()[0]).unwrap();
+        assert!(whole.ends_with(" output tokens/s"), "{whole}");
     }
 
     #[test]
