@@ -175,7 +175,7 @@ fn what_is_compared_with_none_is_named() {
     let (_, changes) = text.split_once("changes against the other run\n").unwrap();
     assert_data_eq!(
         changes,
-        str![[r#"
+        str![[r"
 no point is in both runs
 not compared, of the other run: 5 points, since nothing tells use case and GPUs:
     meta_llama3-70b-instruct-openai-chat-concurrency1, aiperf-0.13.0, 0.0.10, and 2 more
@@ -191,7 +191,7 @@ a folder's name tells all of it: MODEL_GPUs_LOAD_USECASE_ISL_OSL_JOB, such as
 gate: cannot tell (throughput 5%; 0 worse, 0 better, 0 equal, 0 cannot tell), and 6 points cannot be
     compared
 
-"#]]
+"]]
     );
     let formats = ["html", "markdown", "junit", "csv", "json"].map(|format| {
         let gate = ["--gate", "throughput 5%"];
