@@ -61,6 +61,8 @@ pub struct Follower {
     script: Option<Utf8PathBuf>,
     results: Utf8PathBuf,
     tasks: Vec<FollowedTask>,
+    /// How many tasks of the recipe's array may run at once.
+    array_limit: Option<u32>,
     /// How tasks ended, as Slurm has said it. It forgets each after a while.
     ended_tasks: Vec<JobRecord>,
 }
@@ -76,9 +78,29 @@ enum Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.noun(), self.number())
+    }
+}
+
+impl Part {
+    const fn noun(self) -> &'static str {
         match self {
-            Self::Task(number) => write!(f, "task {number}"),
-            Self::Turn(number) => write!(f, "turn {number}"),
+            Self::Task(_) => "task",
+            Self::Turn(_) => "turn",
+        }
+    }
+
+    /// Its place among the parts, which is behind the job's number in names.
+    const fn place(self) -> usize {
+        let (Self::Task(place) | Self::Turn(place)) = self;
+        place
+    }
+
+    /// Its number for people: Slurm counts tasks from 0, and the job its turns from 1.
+    const fn number(self) -> usize {
+        match self {
+            Self::Task(number) => number,
+            Self::Turn(place) => place + 1,
         }
     }
 }
@@ -239,6 +261,7 @@ impl Follower {
             script: None,
             results: Utf8PathBuf::from(format!("{stage_path}/results")),
             tasks,
+            array_limit: plan.recipe().sweep.array_limit,
             ended_tasks: Vec::new(),
             launch,
         }
@@ -406,7 +429,9 @@ impl Follower {
                     };
                 Some((task.part, outcome))
             });
-        let outcome = outcomes.collect::<Option<Vec<_>>>().map(outcome::of_tasks);
+        let array = self.open_array(&launch, &manifests);
+        let outcomes = outcomes.collect::<Option<Vec<_>>>();
+        let outcome = outcomes.map(|outcomes| outcome::of_tasks(outcomes, array.as_ref()));
         let manifests = || manifests.iter().copied().flatten();
         let mut runs: Vec<_> = RunId::parse(&self.launch.in_file_names())
             .into_iter()
@@ -437,6 +462,21 @@ impl Follower {
                 .collect(),
             outcome,
             launch,
+        })
+    }
+
+    /// The array, where all its tasks are followed.
+    fn open_array<'a>(
+        &self,
+        launch: &'a JobStatus,
+        manifests: &'a [Option<&'a Manifest>],
+    ) -> Option<outcome::OpenArray<'a>> {
+        let is_array = self.tasks.iter().all(FollowedTask::is_of_array);
+        is_array.then(|| outcome::OpenArray {
+            id: self.launch.in_file_names(),
+            limit: self.array_limit,
+            record: launch.record(),
+            manifests,
         })
     }
 
@@ -555,11 +595,10 @@ impl FollowedTask {
 
     /// A part of a launch that is followed as a whole.
     fn of_part(plan: &Plan, stage_path: &StagePath, launch: &SubmittedJob, part: Part) -> Self {
-        let (Part::Task(number) | Part::Turn(number)) = part;
-        let job = format!("{}-{number}", launch.in_file_names());
+        let job = format!("{}-{}", launch.in_file_names(), part.place());
         Self {
             part: Some(part),
-            ..Self::new(plan, stage_path, Some(number), &job)
+            ..Self::new(plan, stage_path, Some(part.place()), &job)
         }
     }
 

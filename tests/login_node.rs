@@ -619,7 +619,9 @@ fn a_task_that_slurm_has_forgotten_is_told() {
     );
     site.write("look_2", &completed);
     let cancelled = "error: task 1: Slurm ended launch: CANCELLED";
-    follow().assert(1, &[], &[cancelled]);
+    // It left no manifest, and goes on beside the others.
+    let way_on = "to go on: RESUME_JOB_ID=7 sbatch --array=1 /bench/launch.sh\n";
+    follow().assert(1, &[], &[cancelled, way_on]);
 
     // Who looks later asks the accounts.
     site.program("scontrol", "cat look_2");

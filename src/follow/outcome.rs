@@ -223,38 +223,184 @@ pub(super) fn never_ran(code: Option<u32>, manifests: &[Option<&Manifest>], turn
     is_said || !is_next
 }
 
-/// The end of all parts of a launch, from those that each came to; of a job alone, its
-/// own.
-pub(super) fn of_tasks(mut outcomes: Vec<(Option<Part>, LaunchOutcome)>) -> LaunchOutcome {
+/// The end of all parts of a launch, from those that each came to; of a job alone, its own. Tasks of an array go on together,
+/// where the array is known.
+pub(super) fn of_tasks(
+    mut outcomes: Vec<(Option<Part>, LaunchOutcome)>,
+    array: Option<&OpenArray>,
+) -> LaunchOutcome {
+    let all = outcomes.len();
     if outcomes.iter().any(|(_, outcome)| !outcome.is_success()) {
         outcomes.retain(|(_, outcome)| !outcome.is_success());
     }
-    let (task, mut merged) = outcomes.remove(0);
-    let all_say_it = outcomes
-        .iter()
-        .all(|(_, other)| other.reason == merged.reason);
-    // As of a job before launch, without which none of them could start.
-    let is_of_all = all_say_it && !outcomes.is_empty();
-    let Some(task) = task.filter(|_| !merged.is_success() && !is_of_all) else {
-        return merged;
-    };
-    let named = |part: Part, outcome: &LaunchOutcome| format!("{part}: {outcome}");
-    merged.reason = named(task, &merged);
-    merged.is_sentence = true;
-    for (task, other) in outcomes {
-        let other_reason = task.map(|task| named(task, &other));
-        merged.reason.push_str("; ");
-        merged.reason.push_str(&other_reason.unwrap_or_default());
-        merged.exit_code = merged.exit_code.or(other.exit_code);
-        merged.logs.extend(other.logs);
-        merged.log_lines.extend(other.log_lines);
-        for line in other.advice {
-            if !merged.advice.contains(&line) {
-                merged.advice.push(line);
-            }
+    let parts: Vec<_> = outcomes.iter().filter_map(|(part, _)| *part).collect();
+    let mut outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    let first = &outcomes[0];
+    if parts.is_empty() || first.is_success() {
+        return outcomes.remove(0);
+    }
+    let way_on = array.and_then(|array| array.way_on(&parts, &outcomes));
+    if way_on.is_some() {
+        for outcome in &mut outcomes {
+            outcome.advice.retain(|line| !is_way_on(line));
         }
     }
+    let first = &outcomes[0];
+    // As of a job before launch, without which none of them could start.
+    let is_of_all = all > 1 && outcomes.len() == all && outcomes.iter().all(|it| it == first);
+    let mut merged = if is_of_all {
+        outcomes.remove(0)
+    } else {
+        merge(&parts, outcomes)
+    };
+    merged.advice.extend(way_on);
     merged
+}
+
+/// What several parts came to: each reason once, with the parts that have it.
+fn merge(parts: &[Part], outcomes: Vec<LaunchOutcome>) -> LaunchOutcome {
+    let mut reasons: Vec<(String, Vec<Part>)> = Vec::new();
+    let any_has_lines = (outcomes.iter()).any(|outcome| !outcome.log_lines.is_empty());
+    let mut merged = LaunchOutcome::new(None, "");
+    for (part, outcome) in parts.iter().zip(outcomes) {
+        let reason = outcome.to_string();
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, parts)) => parts.push(*part),
+            None => reasons.push((reason, vec![*part])),
+        }
+        if any_has_lines && outcome.log_lines.is_empty() {
+            merged.log_lines.extend(last_lines_of(&outcome.logs));
+        }
+        merged.exit_code = merged.exit_code.or(outcome.exit_code);
+        for (all, own) in [
+            (&mut merged.log_lines, outcome.log_lines),
+            (&mut merged.advice, outcome.advice),
+        ] {
+            let new: Vec<_> = own.into_iter().filter(|line| !all.contains(line)).collect();
+            all.extend(new);
+        }
+        let new = outcome.logs.into_iter();
+        let new: Vec<_> = new.filter(|log| !merged.logs.contains(log)).collect();
+        merged.logs.extend(new);
+    }
+    let sentences = reasons.iter().map(|(reason, parts)| {
+        let numbers: Vec<_> = parts.iter().map(|part| part.number().to_string()).collect();
+        match parts.as_slice() {
+            [part] => format!("{part}: {reason}"),
+            parts => format!("{}s {}: {reason}", parts[0].noun(), numbers.join(",")),
+        }
+    });
+    merged.reason = sentences.collect::<Vec<_>>().join("; ");
+    merged.is_sentence = true;
+    merged
+}
+
+/// Of a part that says nothing of its logs itself, beside others that do.
+fn last_lines_of(logs: &[Utf8PathBuf]) -> Vec<String> {
+    let shown = |log: &Utf8PathBuf| {
+        let lines = files::last_lines(log, Output::SHOWN).ok()?;
+        let title = format!("the last lines of {log}:");
+        let lines = lines.iter().map(|line| format!("  | {line}"));
+        Some(std::iter::once(title).chain(lines).collect::<Vec<_>>())
+    };
+    logs.iter().filter_map(shown).flatten().collect()
+}
+
+/// An array of which tasks are open.
+#[derive(Debug)]
+pub(super) struct OpenArray<'a> {
+    /// Its number.
+    pub(super) id: String,
+    /// How many of its tasks may run at once.
+    pub(super) limit: Option<u32>,
+    /// What Slurm says of one of its tasks.
+    pub(super) record: Option<&'a JobRecord>,
+    /// The manifests of its tasks. Where there are none, nothing was measured that could count.
+    pub(super) manifests: &'a [Option<&'a Manifest>],
+}
+
+impl OpenArray<'_> {
+    /// The command by which all open tasks go on; none where one alone has said its own.
+    fn way_on(&self, parts: &[Part], outcomes: &[LaunchOutcome]) -> Option<String> {
+        self.manifests.iter().flatten().next()?;
+        let said = parts.iter().zip(outcomes).map(|(part, outcome)| {
+            let own = self.manifests.get(part.place()).copied().flatten();
+            let own =
+                own.filter(|own| own.exit_code.is_some() && own.exit_code == outcome.exit_code);
+            let mut own = own.map_or(&[][..], |own| &own.advice).iter();
+            own.find(|line| is_way_on(line))
+                .map(|line| files::plain_log(line))
+        });
+        let said: Vec<_> = said.collect();
+        if let [Some(_)] = said.as_slice() {
+            return None;
+        }
+        let said: Vec<&str> = said.iter().flatten().map(String::as_str).collect();
+        let next = said
+            .iter()
+            .filter_map(|line| line.split_once(WAY_ON))
+            .map(|(next, _)| next);
+        let next: Vec<_> = next.collect();
+        let is_stopped = |outcome: &LaunchOutcome| matches!(outcome.exit_code, None | Some(6));
+        let next = match next.first() {
+            Some(first)
+                if next.iter().all(|next| next == first) && said.len() == outcomes.len() =>
+            {
+                first
+            }
+            _ if outcomes.iter().all(is_stopped) => "to go on",
+            _ => "after that",
+        };
+        let minutes = said.iter().flat_map(|line| line.split(' '));
+        let minutes = minutes.filter_map(|word| word.strip_prefix("--time=")?.parse::<u32>().ok());
+        let time = minutes
+            .max()
+            .map_or_else(String::new, |most| format!("--time={most} "));
+        let limit = self
+            .limit
+            .map_or_else(String::new, |limit| format!("%{limit}"));
+        let tasks = ranges(parts.iter().map(|part| part.place()));
+        let script = self.record.and_then(|record| record.script.as_ref());
+        let script = script.map(|script| shell_word(script.as_str()));
+        // What the job said has its options in front.
+        let script = script.or_else(|| {
+            let (_, behind) = said.first()?.split_once(" --array=")?;
+            Some(behind.split_once(' ')?.1.to_owned())
+        });
+        Some(format!(
+            "{next}{WAY_ON}{} {} {time}--array={tasks}{limit} {}",
+            self.id,
+            self.record
+                .map_or_else(|| "sbatch".to_owned(), |record| record.command("sbatch")),
+            script.as_deref().unwrap_or("launch.sh"),
+        ))
+    }
+}
+
+/// Behind what comes first, in front of the job.
+const WAY_ON: &str = ": RESUME_JOB_ID=";
+
+fn is_way_on(line: &str) -> bool {
+    line.contains(WAY_ON)
+}
+
+/// Numbers in their order, as sbatch takes them: `0,2-4`.
+fn ranges(numbers: impl Iterator<Item = usize>) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let texts = ranges.iter().map(|(first, last)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    texts.collect::<Vec<_>>().join(",")
 }
 
 /// Whether a manifest is of the job's last start: what was requeued may end before it writes another. Slurm counts the
@@ -371,14 +517,18 @@ fn ended_by_slurm(
 /// What a job would have said last, if Slurm had given it the time.
 fn way_on(record: Option<&JobRecord>) -> Vec<String> {
     let command = |record: &JobRecord| {
-        let id = record.array.as_ref().map_or(&record.id, |(id, _)| id);
+        let array = record.array.as_ref();
+        let id = array.map_or(&record.id, |(id, _)| id);
+        let task = array.and_then(|(_, task)| task.parse::<u32>().ok());
+        let of_task = task.map_or_else(String::new, |task| format!("-{task}"));
+        let option = task.map_or_else(String::new, |task| format!("--array={task} "));
         let script = record
             .script
             .as_ref()
             .map_or("launch.sh", |script| script.as_str());
         let sbatch = record.command("sbatch");
         format!(
-            "to go on: RESUME_JOB_ID={id} {sbatch} {}",
+            "to go on{WAY_ON}{id}{of_task} {sbatch} {option}{}",
             shell_word(script)
         )
     };
@@ -660,6 +810,7 @@ mod tests {
                 outcomes
                     .map(|(outcome, task)| (Some(Part::Task(task)), outcome))
                     .collect(),
+                None,
             )
         };
         assert_eq!(tasks(vec![well(), well()]), well());
@@ -681,11 +832,99 @@ mod tests {
         assert_eq!(alone.to_string(), "task 1: died");
         let never = || outcome(None, "launch did not start");
         assert_eq!(tasks(vec![never(), never()]), never());
+        // What others say in the same words, with logs and lines of their own.
+        let died = |task: &str| LaunchOutcome {
+            logs: vec![task.into()],
+            log_lines: vec![format!("of {task}")],
+            ..outcome(Some(3), "died")
+        };
+        let some = tasks(vec![well(), died("1"), died("2"), never()]);
+        let told = "tasks 1,2: died; task 3: launch did not start";
+        assert_eq!(some.to_string(), told);
+        assert_eq!(some.log_lines, ["of 1", "of 2", "launch did not start"]);
+        assert_eq!(some.logs.len(), 3);
+        assert_eq!(
+            tasks(vec![died("0"), died("1")]).to_string(),
+            "tasks 0,1: died"
+        );
+        assert_eq!(
+            tasks(vec![well(), never(), never()]).to_string(),
+            "tasks 1,2: launch did not start"
+        );
+        let turns = [0, 1].map(|turn| (Some(Part::Turn(turn)), never()));
+        let well = (Some(Part::Turn(2)), well());
+        let turns = of_tasks([&turns[..], &[well]].concat(), None);
+        assert_eq!(turns.to_string(), "turns 1,2: launch did not start");
         let own = LaunchOutcome::new(Some(3), "died");
-        let tasks = of_tasks(vec![(None, own.clone())]);
+        let tasks = of_tasks(vec![(None, own.clone())], None);
         assert_eq!(tasks, own);
-        let task = of_tasks(vec![(Some(Part::Task(1)), own)]);
+        let task = of_tasks(vec![(Some(Part::Task(1)), own)], None);
         assert_eq!(task.to_string(), "task 1: launch ended with 3: died");
+    }
+
+    /// One way on for all tasks that are open, with what the longest of them needs.
+    #[test]
+    fn open_tasks_go_on_together() {
+        let said = |code, next: &str, options: &str| Manifest {
+            advice: vec![
+                "what to do: look".to_owned(),
+                format!("{next}: RESUME_JOB_ID=7-1 sbatch {options}--array=1 '/b 1/launch.sh'"),
+            ],
+            ..saying(Some(code))
+        };
+        let well = saying(Some(0));
+        let died = said(3, "after that", "");
+        let [short, long] = ["9", "20"].map(|minutes| {
+            let options = format!("--time={minutes} ");
+            said(6, "to go on", &options)
+        });
+        let way_on = |limit, manifests: &[Option<&Manifest>]| {
+            let array = OpenArray {
+                id: "7".to_owned(),
+                limit,
+                record: None,
+                manifests,
+            };
+            let outcomes = manifests.iter().enumerate().map(|(task, manifest)| {
+                let code = manifest.and_then(|manifest| manifest.exit_code);
+                let mut outcome = LaunchOutcome::new(code, "because");
+                outcome.advice = manifest.map_or_else(Vec::new, |it| it.advice.clone());
+                (Some(Part::Task(task)), outcome)
+            });
+            of_tasks(outcomes.collect(), Some(&array)).advice
+        };
+        let to_do = "what to do: look";
+        let all = [
+            Some(&well),
+            Some(&short),
+            Some(&long),
+            Some(&well),
+            None,
+            Some(&short),
+        ];
+        assert_eq!(
+            way_on(Some(2), &all),
+            [
+                to_do,
+                "to go on: RESUME_JOB_ID=7 sbatch --time=20 --array=1-2,4-5%2 '/b 1/launch.sh'"
+            ]
+        );
+        assert_eq!(
+            way_on(None, &[Some(&died), Some(&long)]),
+            [
+                to_do,
+                "after that: RESUME_JOB_ID=7 sbatch --time=20 --array=0-1 '/b 1/launch.sh'"
+            ]
+        );
+        // One alone has said it.
+        assert_eq!(way_on(None, &[Some(&well), Some(&died)]), died.advice);
+        let cancelled = [Some(&well), None];
+        assert_eq!(
+            way_on(None, &cancelled),
+            ["to go on: RESUME_JOB_ID=7 sbatch --array=1 launch.sh"]
+        );
+        // There is nothing that could count.
+        assert_eq!(way_on(None, &[None, None]), [""; 0]);
     }
 
     /// The job's code is that of one of its turns.
@@ -991,7 +1230,7 @@ mod tests {
         let outcome = of(&launch, None, Some(&saying(Some(6))), &files).unwrap();
         assert_eq!(
             outcome.advice,
-            ["to go on: RESUME_JOB_ID=5 sbatch './my bench/launch.sh'"]
+            ["to go on: RESUME_JOB_ID=5-2 sbatch --array=2 './my bench/launch.sh'"]
         );
     }
 }

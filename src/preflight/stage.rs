@@ -192,11 +192,16 @@ fn resumed(preflight: &Preflight<'_>, path: &Utf8Path) -> Vec<Finding> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(_) => return Vec::new(),
     };
-    let is_there = |job: &str| {
+    let has_manifest = |job: &str| {
         let run = format!("run_{job}");
         let rests = names.iter().filter_map(|name| name.strip_prefix(&run));
         let mut rests = rests.filter_map(|rest| rest.strip_suffix(".json"));
         rests.any(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    // A task that ended before it began leaves none, and the array's other tasks do.
+    let is_there = |job: &str| {
+        let array = job.split_once('-').map(|(array, _)| array);
+        has_manifest(job) || array.is_some_and(has_manifest)
     };
     // A job that launch waits for may still leave them, and the nodes may have a folder that is not here.
     let waits = (preflight.plan.directives(ScriptKind::Launch)).is_set(OptionName::Dependency);
