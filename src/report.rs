@@ -1328,9 +1328,14 @@ fn place_of(run: &Run, point: &Point) -> String {
     plain(place).into_owned()
 }
 
-/// The job that measured a point, or how many did.
+/// The job that measured a point, with how many of its turns or tasks did where those are several; or how many jobs did.
 fn job_of(point: &Point) -> String {
+    let parts: BTreeSet<_> = ids(point).collect();
     match number_of_jobs(point) {
+        0 | 1 if parts.len() > 1 => {
+            let job = parts.first().map_or(0, |((job, _), _)| *job);
+            format!("{job}, {} parts", parts.len())
+        }
         0 | 1 => point.run().map(RunId::to_string).unwrap_or_default(),
         several => format!("{several} jobs"),
     }
@@ -1377,7 +1382,7 @@ fn without_replaced<'a>(report: &Report<'_>, group: &Group<'a>) -> (Group<'a>, V
     (group.without(|point| again.by(point).is_some()), left_out)
 }
 
-/// The same as words of a sentence: `job 4711`, or `2 jobs`.
+/// The same as words of a sentence: `job 4711`, `job 4711, 2 parts`, or `2 jobs`.
 fn job_in_words(point: &Point) -> String {
     let words = if number_of_jobs(point) > 1 {
         ""
@@ -1389,7 +1394,7 @@ fn job_in_words(point: &Point) -> String {
 
 fn number_of_jobs(point: &Point) -> usize {
     let jobs = point.runs().iter();
-    let jobs: BTreeSet<_> = jobs.map(|run| run.run().map(RunId::as_str)).collect();
+    let jobs: BTreeSet<_> = jobs.map(|run| run.run().map(|id| id.numbers().0)).collect();
     jobs.len()
 }
 

@@ -956,7 +956,7 @@ fn two_variants_of_one_job_are_compared() {
         "gate: worse (throughput 5%; 2 worse, 0 better, 0 equal, 0 cannot tell)",
         "x worse: chat 128/128, 4 GPUs, concurrency 8, tokens/s -20.0 %",
         "runs 3, 3",
-        "3 jobs -> 3 jobs",
+        "42, 3 parts -> 42, 3 parts",
     ] {
         assert!(text.contains(words), "no {words:?} in {text}");
     }

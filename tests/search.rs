@@ -860,6 +860,20 @@ fn the_report_answers_in_its_first_line() {
         ],
         "{table}"
     );
+    // While it works, nothing says how long they took.
+    let manifest = run.path().join("run_7.json");
+    let said = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(
+        &manifest,
+        said.replace(r#""seconds": 3"#, r#""seconds": null, "x": 3"#),
+    )
+    .unwrap();
+    let works = nim_slurm::results::Run::read(run.path()).unwrap();
+    let works = nim_slurm::Report::new(&works).to_table();
+    assert!(
+        works.contains(" without the first wave, 8 probes\n"),
+        "{works}"
+    );
     // The limits are those of the search.
     let limits = "TTFT, ITL and latency: p95; limits: TTFT at most 500 ms, ITL at most 10.5 ms\n";
     assert!(table.contains(limits), "{table}");

@@ -91,14 +91,16 @@ pub(super) fn notes(capacity: &Capacity<'_>) -> Vec<String> {
             ));
         }
     }
-    let seconds = capacity.probes().iter().filter_map(Probe::seconds);
-    let seconds: u64 = seconds.map(u64::from).sum();
+    // A job that works has not said how long its probes took.
+    let seconds = capacity.probes().iter().map(Probe::seconds);
+    let seconds: Option<u64> = seconds.map(|seconds| seconds.map(u64::from)).sum();
+    let time = seconds.map_or_else(String::new, |seconds| format!(" in {seconds} s"));
     let limits: Vec<_> = capacity_limits(capacity.goal())
         .into_iter()
         .map(|(metric, limit)| format!("{} {}", short(metric), milliseconds(limit)))
         .collect();
     notes.push(format!(
-        "search: {} at {}{}, {} in {seconds} s",
+        "search: {} at {}{}, {}{time}",
         limits.join(" and "),
         capacity.goal().at(),
         match capacity.goal().of() {
