@@ -40,11 +40,12 @@ pub enum HookPlace {
     /// In a script, before its checks and its work. What the lines export, the work
     /// sees. When the last of them fails, or they exit, the script ends with 1. Options of
     /// the shell, traps and `IFS` do not last. Many names are the script's own: what is not
-    /// exported has a prefix of yours.
+    /// exported has a prefix of yours. Where variants of the server take turns in one job, the
+    /// hooks of launch, before and after, run in each turn, and not once for the job.
     Before(ScriptKind),
     /// In a script at its end, however it ends, in a shell of their own. `$code` is the
-    /// exit code, which the lines cannot change. Before a job requeues itself, they get
-    /// ten seconds.
+    /// exit code, which the lines cannot change: in a turn, that of the turn, since none runs
+    /// with the job's own. Before a job requeues itself, they get ten seconds.
     After(ScriptKind),
     /// In the server's container, before the server. What the lines export, it sees, but
     /// the recipe's own variables win. When the last of them fails, the server is not
