@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nim_slurm::recipe::ClientOptions;
-use nim_slurm::{Plan, Recipe};
+use nim_slurm::recipe::{ArrayBy, ClientOptions, Variant};
+use nim_slurm::{Plan, Recipe, Settings};
 use tempfile::TempDir;
 
 use crate::cluster::{free_port, furnish, plan, with_server};
@@ -110,15 +110,27 @@ impl Node {
     }
 
     fn launch(&self, recipe: Recipe, job: u32, resumes: &str) -> Launch {
+        self.launch_with(recipe, job, &[("RESUME_JOB_ID", resumes)])
+    }
+
+    /// As task of an array, whose number is the job's.
+    fn task(&self, recipe: &Recipe, job: u32, task: u32, resumes: &str) -> Launch {
+        let (array, task) = (job.to_string(), task.to_string());
+        let variables = [
+            ("RESUME_JOB_ID", resumes),
+            ("SLURM_ARRAY_JOB_ID", &array),
+            ("SLURM_ARRAY_TASK_ID", &task),
+        ];
+        self.launch_with(recipe.clone(), job, &variables)
+    }
+
+    fn launch_with(&self, recipe: Recipe, job: u32, variables: &[(&str, &str)]) -> Launch {
         let text = self.script(recipe, Plan::launch);
         let calls = || fs::read_to_string(self.at("calls")).unwrap_or_default();
         let (before, mut ended) = (calls(), (None, String::new()));
         with_server(self.folder.path(), self.port, || {
             let cpus = fs::read_to_string(self.at("given/cpus")).unwrap();
-            let variables = [
-                ("RESUME_JOB_ID", resumes),
-                ("SLURM_JOB_CPUS_PER_NODE", cpus.as_str()),
-            ];
+            let variables = [variables, &[("SLURM_JOB_CPUS_PER_NODE", cpus.as_str())]].concat();
             ended = self.run(&text, &job.to_string(), &variables);
         });
         let (code, said) = ended;
@@ -272,6 +284,197 @@ fn only_the_same_measurement_counts() {
             fs::write(node.at(file), bytes).unwrap();
         }
     }
+}
+
+/// An array that the user made of one sweep: a task that has measured nothing has no other one's points.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_repetition_counts_its_own_points() {
+    let node = Node::new();
+    let recipe = node.recipe();
+    node.set_up(&recipe);
+    node.task(&recipe, 40, 0, "").assert("the first", 2, &[]);
+    node.task(&recipe, 50, 0, "40")
+        .assert("measured before", 0, &["2 of 2 points are in"]);
+    let words = ["job 40-1 has left nothing that counts", "2 of 2 points"];
+    node.task(&recipe, 50, 1, "40")
+        .assert("never measured", 2, &words);
+    node.task(&recipe, 60, 1, "50_1")
+        .assert("by its number", 0, &[]);
+    let unknown = node.task(&recipe, 70, 1, "99");
+    assert_eq!(unknown.code, Some(2), "{}", unknown.said);
+    let again = "fix what is named above and submit this task again: RESUME_JOB_ID=99 sbatch --array=1 /mnt/launch.sh\n";
+    assert!(unknown.said.contains(again), "{}", unknown.said);
+    assert!(
+        unknown.said.contains("missing: results of job 99-1, "),
+        "{}",
+        unknown.said
+    );
+}
+
+/// The recipe has another variant where the task that is resumed had one.
+#[test]
+#[ignore = "needs root: run tests/run"]
+fn a_task_goes_on_with_its_own_variant() {
+    let node = Node::new();
+    let mut recipe = node.recipe();
+    let variants = |names: [&str; 2]| {
+        names
+            .map(|name| Variant::new(name.parse().unwrap()))
+            .to_vec()
+    };
+    recipe.server.variants = variants(["a", "b"]);
+    recipe.sweep.array = Some(ArrayBy::Server);
+    node.set_up(&recipe);
+    node.task(&recipe, 40, 1, "").assert("the first", 2, &[]);
+    node.task(&recipe, 50, 1, "40_1").assert("the same", 0, &[]);
+    // It was cancelled before it began, so it has no manifest.
+    node.task(&recipe, 50, 0, "40_0").assert(
+        "never measured",
+        2,
+        &["job 40-0 has left nothing that counts"],
+    );
+    recipe.server.variants = variants(["a", "c"]);
+    let other = node.task(&recipe, 60, 1, "40_1");
+    assert_eq!((other.code, other.measured), (Some(2), 0), "{}", other.said);
+    let missing = "missing: a point of job 40-1, which RESUME_JOB_ID names, in the part of task 1: it measured \
+                   llama-3.3-70b-instruct-b: chat, and this task measures llama-3.3-70b-instruct-c: chat\n";
+    assert!(other.said.contains(missing), "{}", other.said);
+}
+
+/// What stands between two lines of the script, behind these variables.
+#[track_caller]
+fn said_by(text: &str, (from, to): (&str, &str), variables: &str, then: &str) -> String {
+    let start = text.find(from).unwrap_or_else(|| panic!("no {from}"));
+    let end = start + text[start..].find(to).unwrap_or_else(|| panic!("no {to}"));
+    let script = format!(
+        "say() {{ echo \"$*\"; }}\n{variables}\n{}\n{then}\n",
+        &text[start..end]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("script.sh");
+    fs::write(&file, script).unwrap();
+    let output = Command::new("bash")
+        .arg(&file)
+        .env("FOLDER", folder.path())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8(said).unwrap()
+}
+
+fn script_of_turns() -> String {
+    let mut recipe = plan(8000).recipe().clone();
+    recipe.server.variants = ["a", "b"]
+        .map(|name| Variant::new(name.parse().unwrap()))
+        .into();
+    let settings = Settings::from_toml("slurm.launch.requeue = true").unwrap();
+    Plan::new(recipe, settings)
+        .unwrap()
+        .launch()
+        .text()
+        .to_owned()
+}
+
+/// A turn's time says nothing of the turns behind it, and a job in which an earlier turn finished a point goes on by itself.
+#[test]
+fn a_turn_knows_of_the_others() {
+    let text = script_of_turns();
+    let said = |variables: &str| {
+        let variables = format!(
+            "code=6 restarts=0 finished=1 failed=0 unnamed=0 to_measure=2 reserve=40 ready_timeout=60 point_timeout=10 requeue_limit=2
+            stopped_by=USR1 cause=signal to_do='' slurm_id=7 array_option='' time_up='' advice=() points=(a b) script=/b/launch.sh
+            seconds_needed=0 measured_before=0 of_turn=''; declare -A own=([a]=1 [b]=1)\n{variables}"
+        );
+        let part = ("next=\"after that\"", "\nwrite_manifest\n");
+        said_by(
+            &text,
+            part,
+            &variables,
+            "trap - EXIT\nprintf '%s\\n' \"${advice[@]}\"",
+        )
+    };
+    let alone = said("");
+    assert!(
+        alone.ends_with("\nto go on: RESUME_JOB_ID=7 sbatch --time=3 /b/launch.sh\n"),
+        "{alone}"
+    );
+    let early = said("of_turn=' of this turn'");
+    assert!(
+        early.ends_with("\nto go on: RESUME_JOB_ID=7 sbatch /b/launch.sh\n"),
+        "{early}"
+    );
+    let left_out = said("of_turn=' of this turn' seconds_needed=600");
+    assert_eq!(
+        left_out,
+        "nothing failed: the points of this turn that were left out need about 600 s, and the server its start\n\
+         to go on: RESUME_JOB_ID=7 sbatch /b/launch.sh\n"
+    );
+    let later = said("measured_before=1");
+    assert_eq!(
+        later,
+        "the job goes on by itself: restart 1 of at most 2\n\n"
+    );
+}
+
+/// The job counts what its turns measured since its start, and says that it goes on.
+#[test]
+fn a_signal_between_two_turns() {
+    let variables = "stage_path=$FOLDER turns=3 variants=1 requeue_limit=2 SLURM_JOB_ID=7
+        scontrol() { echo \"scontrol $*\"; }
+        points() { for turn in \"$@\"; do mkdir -p \"$FOLDER/results/m_4_1_chat_$turn\"; done; }
+        if [[ ${1-} == turn ]]; then
+          echo \"measured before turn $2: $3\"
+          points \"7-$2\"
+          mkdir -p \"$FOLDER/results/failed_7-$2\"
+          [[ $2 != 1 ]] || { kill -USR1 $PPID; sleep 0.5; }
+          exit 0
+        fi
+        points 7-0_of_an_earlier_start 8-0";
+    let part = ("# The server's variants take turns", "\nsay \"$made_by");
+    let said = said_by(&script_of_turns(), part, variables, "");
+    let turn = |number: u32| {
+        format!(
+            "turn {number} of 3, with -{} behind the job's number: variant 1 of 1\n",
+            number - 1
+        )
+    };
+    let (first, second) = (turn(1), turn(2));
+    assert_eq!(
+        said,
+        format!(
+            "{first}measured before turn 0: 0\n{second}measured before turn 1: 1\nthe job goes on by itself: restart 1 of at most 2\n\
+             scontrol requeue 7\nexit 6: 2 of 3 turns ran\n"
+        )
+    );
+}
+
+/// Servers that share the points measure what was left out side by side.
+#[test]
+fn the_time_that_is_left_is_for_all_servers() {
+    let text = plan(8000).launch().text().to_owned();
+    let needed = |replicas: u32, parts: u32, seconds: &str| {
+        let variables = format!(
+            "replicas={replicas} parts={parts} point_timeout=900 points=({seconds}) folders=({seconds})
+            look_up() {{ REPLIES=('left out' \"$1\"); }}"
+        );
+        let said = said_by(
+            &text,
+            ("finished=0 failed=0", "\n[[ $code != 6"),
+            &variables,
+            "echo $seconds_needed",
+        );
+        said.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(needed(1, 0, "100 200 60"), "360");
+    assert_eq!(needed(2, 0, "100 200 60 40"), "200");
+    assert_eq!(
+        needed(4, 0, "100 200 60"),
+        "200",
+        "one of them takes as long"
+    );
+    assert_eq!(needed(2, 2, "100 200 60"), "360", "each point is for both");
+    assert_eq!(needed(2, 0, ""), "0");
 }
 
 /// A job that Slurm requeues on a node with other GPUs measures its points again.

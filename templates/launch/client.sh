@@ -80,8 +80,7 @@ chat() {
 }
 # completes SECONDS: one small completion, streamed. $refused is the HTTP status when it does not take such requests, or 0.
 completes() {
-  local status
-  refused=0
+  local status && refused=0
   answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576) ||
     { answer="a small completion had no whole answer within $1 s" && return 1; }
   status=${answer##*$'\n'} answer=${answer%$'\n'*}

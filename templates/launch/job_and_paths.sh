@@ -11,10 +11,11 @@ for pause in 0 2 8; do
   ! read -r _ job_id task restarts script < <(squeue -h -j "$SLURM_JOB_ID" -O jobid,arrayjobid,arraytaskid,restartcnt,command:4096 \
     2>/dev/null | awk -v id="$SLURM_JOB_ID" '$1 == id { sub(/[(]null[)] *$/, ""); print }') || break
 done
-if [[ $task =~ ^[0-9]+$ ]]; then job_id+=-$task; else job_id=$SLURM_JOB_ID; fi
-readonly slurm_id=${job_id/-/_}
+[[ $task =~ ^[0-9]+$ ]] && job_id+=-$task repetition=-$task || job_id=$SLURM_JOB_ID repetition=''
+readonly slurm_id=${job_id/-/_} array_option=${repetition:+"--array=$task "}
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
-# What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
+[[ -z $array_option ]] || run_again="submit this task again: ${RESUME_JOB_ID:+RESUME_JOB_ID=$(printf %q "$RESUME_JOB_ID") }sbatch $array_option$(printf %q "$script")"
+# What blocks below add: facts and options of a server's step; mounts of clients, parts of their program; what turns measured.
 declare -A facts=()
-of_nodes=() client_mounts=() client_parts=()
+of_nodes=() client_mounts=() client_parts=() measured_before=0 of_turn=''

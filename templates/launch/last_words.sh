@@ -7,16 +7,16 @@ if ((code == 6)); then
   [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, if Slurm does not restart the job itself" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
-    options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
-    say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
-  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${time_up:-9999999999} - reserve)); }; then
-    options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
+    [[ -n $of_turn ]] || options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
+    say "nothing failed: the points$of_turn that were left out need about $seconds_needed s, and the server its start"
+  elif ((${#own[@]} == to_measure + measured_before && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${time_up:-9999999999} - reserve)); }; then
+    [[ -n $of_turn ]] || options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
     to_do="the time was up before a point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
-  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
+  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options$array_option$(printf %q "${script:-launch.sh}")")
 fi
 {%- if requeue_limit > 0 %}
 {% include "launch/requeue.sh" %}

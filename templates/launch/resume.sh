@@ -1,8 +1,9 @@
-# Points of earlier jobs: of those that are named (4711, 4711-3 or 4711_3), of all tasks of an array, and of those that they resumed.
+# Points of jobs that are named (4711, 4711-3, 4711_3), of all tasks of an array (a repetition: of its own), and what they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   id=${id/_/-} found=${#runs[@]} manifests=0 over=COMPLETING
+  [[ $id == *-* || -z $repetition || -e $results/run_$id.json ]] || id+=$repetition
   [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
@@ -17,7 +18,8 @@ for id in "${resumed[@]}"; do
   if (($(squeue --noheader --jobs="${id/-/_}" --format=%T 2>/dev/null | grep -cvx "$over") > 0)); then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
+    { [[ $id == *-* && -n $(compgen -G "$results/run_${id%-*}-*.json") ]] && say "job $id has left nothing that counts"; } ||
+      missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 # Each of them once: points are looked for in all.

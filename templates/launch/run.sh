@@ -18,8 +18,7 @@ for ((number = 0; number < to_start; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
-  clients+=($!)
-  last_act[$!]=$run/ended.$number
+  clients+=($!) last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}, to measure: $to_measure}"

@@ -17,8 +17,7 @@ keep_secrets() {
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 fill() {
-  local name
-  REPLIES=("$@")
+  local name && REPLIES=("$@")
   for name in "${!facts[@]}"; do
     REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done

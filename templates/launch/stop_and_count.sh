@@ -28,7 +28,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
 ! declare -F only_probes >/dev/null || only_probes
-finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
+finished=0 failed=0 not_run=0 seconds_left=0 longest=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
@@ -37,10 +37,11 @@ for number in "${!points[@]}"; do
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < most ? REPLIES[1] : most))) ;;
+    'left out') ((left = REPLIES[1] < most ? REPLIES[1] : most, seconds_left += left, longest = left > longest ? left : longest)) ;;
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
+seconds_needed=$((seconds_left / (parts > 0 ? 1 : replicas))) && ((seconds_needed >= longest)) || seconds_needed=$longest
 [[ $code != 6 || $finished != $((${#points[@]} + unnamed)) ]] || explain finished
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then

@@ -2,6 +2,8 @@
 # a manifest and logs of its own.
 if ((turns > 0)) && [[ ${1-} != turn ]]; then
   code=0 ran=0 stopped_by='' broken=' '
+  points_there() { find "$stage_path/results" -maxdepth 1 -name "*_*_$SLURM_JOB_ID-*" 2>/dev/null | wc -l || true; }
+  there=$(points_there)
   for name in TERM INT USR1 USR2; do trap "stopped_by=$name" "$name"; done
   for ((turn = 0; turn < turns; turn++)); do
     say "turn $((turn + 1)) of $turns, with -$turn behind the job's number: variant $((turn % variants + 1)) of $variants"
@@ -11,7 +13,7 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
     fi
     # Else it could not hear INT.
     set -m
-    bash "$0" turn "$turn" &
+    bash "$0" turn "$turn" "$(($(points_there) - there))" &
     set +m
     while kill -0 $! 2>/dev/null && [[ -z $stopped_by ]]; do sleep 0.3 || true; done
     # The turn itself puts all in order.
@@ -30,7 +32,9 @@ if ((turns > 0)) && [[ ${1-} != turn ]]; then
     code=6
     script=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%o 2>/dev/null) || true
     [[ $script == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
-    { [[ $stopped_by != TERM ]] && ((${SLURM_RESTART_COUNT:-0} < ${requeue_limit-0})) && scontrol requeue "$SLURM_JOB_ID"; } ||
+    { [[ $stopped_by != TERM ]] && ((${SLURM_RESTART_COUNT:-0} < ${requeue_limit-0})) &&
+      say "the job goes on by itself: restart $((${SLURM_RESTART_COUNT:-0} + 1)) of at most $requeue_limit" &&
+      scontrol requeue "$SLURM_JOB_ID"; } ||
       say "to go on: RESUME_JOB_ID=$SLURM_JOB_ID sbatch $(printf %q "$script")"
   fi
   say "exit $code: $ran of $turns turns ran"

@@ -9,9 +9,9 @@ say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
 fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
-problems=0
+problems=0 run_again="run this again"
 missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
-stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
+stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and $run_again" >&2 && exit 2; }; }
 need_commands() {
   local name
   for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done

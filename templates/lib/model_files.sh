@@ -4,8 +4,7 @@ shards_of() {
 }
 # missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local file
-  REPLIES=()
+  local file && REPLIES=()
   while IFS= read -r file; do
     [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
   done < <(printf '%s\n' "${@:2}" && shards_of "$1")

@@ -45,7 +45,7 @@ case $program in
   squeue)
     case " $* " in
       *" -o %e "*) printf '%(%FT%T)T\n' $(($(printf '%(%s)T' -1) + 3600)) ;;
-      *" -O jobid,"*,command:4096\ *) printf '%-20s%-20s%-20s%-20s%-4096s\n' "$SLURM_JOB_ID" "$SLURM_JOB_ID" N/A 0 /mnt/launch.sh ;;
+      *" -O jobid,"*,command:4096\ *) printf '%-20s%-20s%-20s%-20s%-4096s\n' "$SLURM_JOB_ID" "${SLURM_ARRAY_JOB_ID-$SLURM_JOB_ID}" "${SLURM_ARRAY_TASK_ID-N/A}" 0 /mnt/launch.sh ;;
       *" --jobs=$SLURM_JOB_ID "*) echo "$SLURM_JOB_ID" ;;
       *) echo "slurm_load_jobs error: Invalid job id specified" >&2 && exit 1 ;;
     esac

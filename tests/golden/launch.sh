@@ -105,9 +105,9 @@ say() { printf '%(%H:%M:%S)T %s\n' -1 "$*"; }
 # What others named may be in these: none of it drives a terminal.
 fail() { local LC_ALL=C && say "error: ${*//[^ -~]/?}" >&2; exit 1; }
 # Everything that is missing is named before the script stops: nobody should queue twice to learn of a second problem.
-problems=0
+problems=0 run_again="run this again"
 missing() { local LC_ALL=C && say "missing: ${*//[^ -~]/?}" >&2 && problems=$((problems + 1)); }
-stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and run this again" >&2 && exit 2; }; }
+stop_if_missing() { ((problems == 0)) || { say "nothing was done; fix what is named above and $run_again" >&2 && exit 2; }; }
 need_commands() {
   local name
   for name in "$@"; do command -v "$name" >/dev/null || missing "the command $name on $HOSTNAME"; done
@@ -169,8 +169,7 @@ shards_of() {
 }
 # missing_files FOLDER FILE...: in REPLIES, which of these files and of the shards are not there, or are empty.
 missing_files() {
-  local file
-  REPLIES=()
+  local file && REPLIES=()
   while IFS= read -r file; do
     [[ -z $file || -f $1/$file && -s $1/$file ]] || REPLIES+=("$file")
   done < <(printf '%s\n' "${@:2}" && shards_of "$1")
@@ -209,13 +208,14 @@ for pause in 0 2 8; do
   ! read -r _ job_id task restarts script < <(squeue -h -j "$SLURM_JOB_ID" -O jobid,arrayjobid,arraytaskid,restartcnt,command:4096 \
     2>/dev/null | awk -v id="$SLURM_JOB_ID" '$1 == id { sub(/[(]null[)] *$/, ""); print }') || break
 done
-if [[ $task =~ ^[0-9]+$ ]]; then job_id+=-$task; else job_id=$SLURM_JOB_ID; fi
-readonly slurm_id=${job_id/-/_}
+[[ $task =~ ^[0-9]+$ ]] && job_id+=-$task repetition=-$task || job_id=$SLURM_JOB_ID repetition=''
+readonly slurm_id=${job_id/-/_} array_option=${repetition:+"--array=$task "}
 [[ $restarts =~ ^[0-9]+$ ]] || restarts=${SLURM_RESTART_COUNT:-0}
 [[ ${script:-/} == /* ]] || script=${SLURM_SUBMIT_DIR-.}/$script
-# What blocks below add: facts and options of a server's step; mounts of clients, what prints parts of their program.
+[[ -z $array_option ]] || run_again="submit this task again: ${RESUME_JOB_ID:+RESUME_JOB_ID=$(printf %q "$RESUME_JOB_ID") }sbatch $array_option$(printf %q "$script")"
+# What blocks below add: facts and options of a server's step; mounts of clients, parts of their program; what turns measured.
 declare -A facts=()
-of_nodes=() client_mounts=() client_parts=()
+of_nodes=() client_mounts=() client_parts=() measured_before=0 of_turn=''
 
 check_runtime
 # A recipe may name any folder, and its images see all of it. In /run (/var/run), programs of the user and of Slurm listen.
@@ -286,11 +286,12 @@ fi
 ((gpus_here >= gpus_of_a_node)) ||
   missing "GPUs on $HOSTNAME: $gpus_of_a_node are used, this job has $gpus_here: ask for --gpus-per-node=$gpus_of_a_node"
 
-# Points of earlier jobs: of those that are named (4711, 4711-3 or 4711_3), of all tasks of an array, and of those that they resumed.
+# Points of jobs that are named (4711, 4711-3, 4711_3), of all tasks of an array (a repetition: of its own), and what they resumed.
 runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   id=${id/_/-} found=${#runs[@]} manifests=0 over=COMPLETING
+  [[ $id == *-* || -z $repetition || -e $results/run_$id.json ]] || id+=$repetition
   [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.
@@ -305,7 +306,8 @@ for id in "${resumed[@]}"; do
   if (($(squeue --noheader --jobs="${id/-/_}" --format=%T 2>/dev/null | grep -cvx "$over") > 0)); then
     missing "the end of job $id, which RESUME_JOB_ID names: it is still in the queue"
   elif ((${#runs[@]} == found)); then
-    missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
+    { [[ $id == *-* && -n $(compgen -G "$results/run_${id%-*}-*.json") ]] && say "job $id has left nothing that counts"; } ||
+      missing "results of job $id, which RESUME_JOB_ID names: $results/run_$id.json"
   fi
 done
 # Each of them once: points are looked for in all.
@@ -613,8 +615,7 @@ keep_secrets() {
 }
 # fill WORD...: in REPLIES, the words with $facts in place of their names in braces. The client uses it, too.
 fill() {
-  local name
-  REPLIES=("$@")
+  local name && REPLIES=("$@")
   for name in "${!facts[@]}"; do
     REPLIES=("${REPLIES[@]//"{$name}"/"${facts[$name]}"}")
   done
@@ -762,8 +763,7 @@ chat() {
 }
 # completes SECONDS: one small completion, streamed. $refused is the HTTP status when it does not take such requests, or 0.
 completes() {
-  local status
-  refused=0
+  local status && refused=0
   answer=$(chat 4 --max-time "$1" --write-out '\n%{http_code}' <<<'Say hello.' | head -c 1048576) ||
     { answer="a small completion had no whole answer within $1 s" && return 1; }
   status=${answer##*$'\n'} answer=${answer%$'\n'*}
@@ -1349,8 +1349,7 @@ for ((number = 0; number < to_start; number++)); do
   server_step "$number" 2>>"$(log_of server "$number")" &
   servers+=($!)
   client_step "$number" 2>>"$(log_of benchmarking "$number")" &
-  clients+=($!)
-  last_act[$!]=$run/ended.$number
+  clients+=($!) last_act[$!]=$run/ended.$number
   [[ -z $gpu_model ]] || ! declare -F gpu_samples >/dev/null || { gpu_samples "$number" & samplers+=($!); }
 done
 say "job $job_id on $SLURMD_NODENAME: started; servers, each with a client: $to_start; ${searches-points: ${#points[@]}, to measure: $to_measure}"
@@ -1452,7 +1451,7 @@ read -r in_flight_percent too_short < <(awk -F '[=/]' -v points="${#points[@]}" 
     if (seconds > 0) print int(busy < 1000 * seconds ? busy / seconds / 10 : 100), (short < points ? short : points)
   }' <<<"$states")
 ! declare -F only_probes >/dev/null || only_probes
-finished=0 failed=0 not_run=0 seconds_needed=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
+finished=0 failed=0 not_run=0 seconds_left=0 longest=0 most=$((2 * point_timeout * ${levels_left_out-1})) why=''
 for number in "${!points[@]}"; do
   read -r use_case isl osl concurrency _ <<<"${points[number]}"
   look_up "${folders[number]}"
@@ -1461,10 +1460,11 @@ for number in "${!points[@]}"; do
     finished) finished=$((finished + 1)) && continue ;;
     'not run') not_run=$((not_run + 1)) why=$detail && continue ;;
     failed) failed=$((failed + 1)) ;;
-    'left out') seconds_needed=$((seconds_needed + (REPLIES[1] < most ? REPLIES[1] : most))) ;;
+    'left out') ((left = REPLIES[1] < most ? REPLIES[1] : most, seconds_left += left, longest = left > longest ? left : longest)) ;;
   esac
   say "${REPLIES[0]}: $use_case $isl/$osl, $load${detail:+: $detail}"
 done
+seconds_needed=$((seconds_left / (parts > 0 ? 1 : replicas))) && ((seconds_needed >= longest)) || seconds_needed=$longest
 [[ $code != 6 || $finished != $((${#points[@]} + unnamed)) ]] || explain finished
 ((not_run == 0)) || say "not started: $not_run of ${#points[@]} points${why:+: $why}"
 if [[ $code == [05] && $failed != 0 ]]; then
@@ -1487,16 +1487,16 @@ if ((code == 6)); then
   [[ -n ${preempted-} || $stopped_by == TERM ]] && next="to go on, if Slurm does not restart the job itself" || next="to go on"
   if ((seconds_needed > 0)); then
     # A quarter more, the server's start, and what must be left at the end.
-    options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
-    say "nothing failed: the points that were left out need about $seconds_needed s, and the server its start"
-  elif ((${#own[@]} == to_measure && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${time_up:-9999999999} - reserve)); }; then
-    options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
+    [[ -n $of_turn ]] || options="--time=$(((seconds_needed * 5 / 4 + ${ready_seconds:-0} + reserve) / 60 + 1)) "
+    say "nothing failed: the points$of_turn that were left out need about $seconds_needed s, and the server its start"
+  elif ((${#own[@]} == to_measure + measured_before && failed == 0)) && { [[ $stopped_by == USR* ]] || (($(printf '%(%s)T' -1) >= ${time_up:-9999999999} - reserve)); }; then
+    [[ -n $of_turn ]] || options="--time=$(((ready_timeout + 2 * point_timeout + reserve) / 60 + 1)) "
     to_do="the time was up before a point was finished, so give the job more: the server may take $ready_timeout s until it is ready, and a point with its warm-up $((2 * point_timeout)) s"
   fi
 fi
 [[ -z $to_do ]] || advice=("what to do: $to_do")
 if [[ $cause != client_lacks || $finished != 0 ]] && ((finished < ${#points[@]} + unnamed)); then
-  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options${array_option-}$(printf %q "${script:-launch.sh}")")
+  advice+=("$next: RESUME_JOB_ID=${slurm_id/_/-} sbatch $options$array_option$(printf %q "${script:-launch.sh}")")
 fi
 write_manifest
 for line in "${advice[@]}"; do say "$line"; done
