@@ -272,12 +272,15 @@ fn merge(parts: &[Part], outcomes: Vec<LaunchOutcome>) -> LaunchOutcome {
             merged.log_lines.extend(last_lines_of(&outcome.logs));
         }
         merged.exit_code = merged.exit_code.or(outcome.exit_code);
-        for (all, own) in [
-            (&mut merged.log_lines, outcome.log_lines),
-            (&mut merged.advice, outcome.advice),
-        ] {
-            let new: Vec<_> = own.into_iter().filter(|line| !all.contains(line)).collect();
-            all.extend(new);
+        // Lines of two logs may be alike; all that a job before launch showed is each task's.
+        let lines = outcome.log_lines;
+        if !merged.log_lines.ends_with(&lines) {
+            merged.log_lines.extend(lines);
+        }
+        for line in outcome.advice {
+            if !merged.advice.contains(&line) {
+                merged.advice.push(line);
+            }
         }
         let new = outcome.logs.into_iter();
         let new: Vec<_> = new.filter(|log| !merged.logs.contains(log)).collect();
@@ -833,15 +836,19 @@ mod tests {
         let never = || outcome(None, "launch did not start");
         assert_eq!(tasks(vec![never(), never()]), never());
         // What others say in the same words, with logs and lines of their own.
+        let alike = "no line looks like it";
         let died = |task: &str| LaunchOutcome {
             logs: vec![task.into()],
-            log_lines: vec![format!("of {task}")],
+            log_lines: vec![format!("of {task}"), alike.to_owned()],
             ..outcome(Some(3), "died")
         };
         let some = tasks(vec![well(), died("1"), died("2"), never()]);
         let told = "tasks 1,2: died; task 3: launch did not start";
         assert_eq!(some.to_string(), told);
-        assert_eq!(some.log_lines, ["of 1", "of 2", "launch did not start"]);
+        assert_eq!(
+            some.log_lines,
+            ["of 1", alike, "of 2", alike, "launch did not start"]
+        );
         assert_eq!(some.logs.len(), 3);
         assert_eq!(
             tasks(vec![died("0"), died("1")]).to_string(),

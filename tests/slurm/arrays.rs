@@ -216,7 +216,8 @@ fn tools_that_cannot_work_stop_each_task() {
     let lab = Lab::enter();
     let three = [1, 2, 4];
     let recipe = array(ArrayBy::UseCase).with_concurrency(three);
-    let mut site = Site::ready(&lab, "array_fails", recipe);
+    let mut site = Site::ready(&lab, "array_fails", recipe.clone());
+    write_files(&site, &recipe);
     site.set("LAB_GENAI_FAULT", "fail");
     let array = submit(&lab, &site);
     wait_for_end(&lab, &array);
@@ -226,6 +227,29 @@ fn tools_that_cannot_work_stop_each_task() {
         let points = site.manifest(&format!("{array}-{task}"))["points"].clone();
         let statuses = [0, 1, 2].map(|point: usize| points[point]["status"].clone());
         assert_eq!(statuses, ["failed", "failed", "not run"], "{points}");
+    }
+    // Both say the same, of points and logs of their own, and go on by one command.
+    let seen = program_with(&lab, &site, &["follow", &array])
+        .output()
+        .unwrap();
+    let seen = words(&seen);
+    assert_eq!(
+        line(&seen, "error: "),
+        "error: tasks 0,1: launch ended with 5: 2 of 3 points failed"
+    );
+    let script = site.folder.join("launch.sh");
+    assert_eq!(
+        line(&seen, "after that: "),
+        format!(
+            "after that: RESUME_JOB_ID={array} sbatch --array=0-1%1 {}",
+            script.display()
+        )
+    );
+    for task in [0, 1] {
+        let log = format!("/failed_{array}-{task}/llama-3-70b-instruct_4_2_");
+        let lines = seen.split(&log).nth(1).unwrap_or_else(|| panic!("{seen}"));
+        let shown = lines.split("\nwhat ").next().unwrap();
+        assert!(shown.contains("\n  | no line looks like it\n"), "{seen}");
     }
 }
 
