@@ -70,7 +70,7 @@ impl Plan {
     /// fewer GPUs than the server uses, two mounts at one place, an empty or repeated
     /// list, an option of the client that its tool's release does not know, a server's command that is for another
     /// number of GPUs (`-tp 4 -pp 2` with `gpus = 16`) or names another port than
-    /// `port`, a variable `CUDA_VISIBLE_DEVICES` of the server.
+    /// `port`, a variable `CUDA_VISIBLE_DEVICES` of the server, a file of the weights that `exclude` leaves out.
     pub fn new(recipe: Recipe, settings: Settings) -> Result<Self, PlanError> {
         let mut problems = Vec::new();
         checks::check_all(&recipe, &settings, &mut problems);

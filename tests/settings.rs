@@ -483,6 +483,27 @@ fn a_recipe_must_agree_with_itself() {
 }
 
 #[test]
+fn what_must_be_there_is_not_left_out() {
+    for (pattern, file) in [
+        ("*.json", "config.json"),
+        // The index names it.
+        ("model-*", "model-00001-of-00002.safetensors"),
+    ] {
+        let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+        let exclude = ["original/*", pattern].map(|pattern| pattern.parse().unwrap());
+        recipe.model.weights = recipe.model.weights.with_exclude(exclude);
+        let error = Plan::new(recipe, Settings::new()).unwrap_err();
+        assert_eq!(
+            error.problems()[0].to_string(),
+            format!(
+                "the recipe's model.weights: exclude has \"{pattern}\", which leaves out {file}, and that must be there: \
+                 correct the pattern, or files"
+            )
+        );
+    }
+}
+
+#[test]
 fn variables_that_would_override_are_pinned() {
     let environment = variables(&[
         ("SBATCH_PARTITION", "theirs"),

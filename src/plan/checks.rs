@@ -193,6 +193,12 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
             problems.push(Problem::Empty { list });
         }
     }
+    if let Some((pattern, file)) = model.weights.excluded_file() {
+        problems.push(Problem::ExcludedFile {
+            pattern: pattern.to_string(),
+            file: file.to_owned(),
+        });
+    }
     check_search(recipe, problems);
     let points = match sweep.search {
         None => sweep.point_count(),

@@ -537,6 +537,17 @@ pub enum Problem {
         /// Where the weights come from.
         weights: String,
     },
+    /// A file of the weights must be there, and is not fetched.
+    #[error(
+        "the recipe's model.weights: exclude has \"{pattern}\", which leaves out {file}, and that must be there: correct the \
+         pattern, or files"
+    )]
+    ExcludedFile {
+        /// The pattern of `exclude`.
+        pattern: String,
+        /// The file, or one that is named as the index names them.
+        file: String,
+    },
     /// Two images would be written to one file.
     #[error(
         "the images {server} and {client} have the same squash file {file}: give one of them another file"

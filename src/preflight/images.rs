@@ -20,6 +20,9 @@ const SIF_HEADER: usize = 128;
 /// The zeros at the end of a tar file.
 const TAR_END: usize = 1024;
 
+/// The block with which a tar file begins.
+const TAR_BLOCK: usize = 512;
+
 /// The images that are whole, or that setup.sh leaves alone, are taken off what is to be fetched.
 pub(super) fn check(preflight: &Preflight<'_>, stage_path: &Utf8Path, stage: &mut Stage) {
     let fetches = |what: &str| words(&format!("nim-slurm run fetches {what}, with setup.sh"));
@@ -157,7 +160,10 @@ fn state(path: &Utf8Path, runtime: Runtime) -> State {
             compare(metadata.len(), promised, "a SIF", "header")
         }
         Runtime::Podman => match end(path) {
-            Ok(bytes) if bytes.iter().all(|&byte| byte == 0) => State::Whole,
+            Ok(bytes) if bytes.iter().all(|&byte| byte == 0) => match beginning(path) {
+                Ok(head) if is_tar(&head) => State::Whole,
+                _ => State::Damaged("it does not begin as a tar file does".to_owned()),
+            },
             Ok(_) => State::Damaged("it does not end as a tar file does".to_owned()),
             Err(error) => State::Damaged(format!("its end cannot be read: {error}")),
         },
@@ -193,6 +199,12 @@ fn compare(length: u64, promised: io::Result<Option<u64>>, kind: &str, place: &s
         )),
         Ok(Some(_)) => State::Whole,
     }
+}
+
+/// Whether a first block names a file. An archive of zeros, which ends as one should, has none. Source: POSIX, `pax`, "ustar
+/// Interchange Format".
+fn is_tar(head: &[u8; TAR_BLOCK]) -> bool {
+    head[257..].starts_with(b"ustar")
 }
 
 /// The length that a SIF file's header promises: where its data begins, at byte 112,
@@ -266,9 +278,15 @@ mod tests {
 
     #[test]
     fn archives() {
-        let mut bytes = vec![b'x'; 512];
-        bytes.resize(512 + 1024, 0);
+        let mut bytes = vec![b'x'; TAR_BLOCK];
+        bytes[257..262].copy_from_slice(b"ustar");
+        bytes.resize(TAR_BLOCK + TAR_END, 0);
         assert_eq!(under(Runtime::Podman, &bytes), State::Whole);
+        // A disk that lost its blocks gives zeros.
+        assert_eq!(
+            under(Runtime::Podman, &vec![0; bytes.len()]),
+            damaged("it does not begin as a tar file does")
+        );
         bytes.pop();
         assert_eq!(
             under(Runtime::Podman, &bytes),

@@ -93,7 +93,8 @@ pub struct Weights {
     /// Files that must be there. Shards that the weights' index names need not be
     /// listed: they are checked as well.
     pub files: Vec<FileName>,
-    /// Files that are not fetched, as patterns of the Hugging Face CLI: `original/*`.
+    /// Files that are not fetched, as patterns of the Hugging Face CLI: `original/*`. A plan takes none that is among `files`,
+    /// nor shards where the index is.
     pub exclude: Vec<FilePattern>,
 }
 
@@ -144,7 +145,7 @@ impl Weights {
         }
     }
 
-    /// Leaves these files out: only of weights from the Hugging Face hub.
+    /// Leaves these files out: only of weights from the Hugging Face hub. A plan takes none of a file that must be there.
     ///
     /// ```
     /// let mut recipe = nim_slurm::Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
@@ -171,6 +172,15 @@ impl Weights {
         let (has_index, files) = (has(INDEX), self.files.iter().map(FileName::as_str));
         let is_shard = |file: &str| file.ends_with(".safetensors") && !file.contains('/');
         files.filter(move |file| !(has_index && is_shard(file)))
+    }
+
+    /// What is left out and must be there all the same, with its pattern: a file by name, or a shard that the index names.
+    pub(crate) fn excluded_file(&self) -> Option<(&FilePattern, &str)> {
+        let has_index = self.files.iter().any(|file| file.as_str() == INDEX);
+        let names = self.files.iter().map(FileName::as_str);
+        let names = names.chain(has_index.then_some("model-00001-of-00002.safetensors"));
+        let mut pairs = names.flat_map(|name| self.exclude.iter().map(move |p| (p, name)));
+        pairs.find(|(pattern, name)| pattern.matches(name))
     }
 
     /// Whether a file with this name is one from which a tokenizer is loaded: a vocabulary in any of its forms, its settings or

@@ -457,6 +457,34 @@ impl FilePattern {
         at_most(text, 200)?;
         Ok(Self(text.to_owned()))
     }
+
+    /// Whether hf leaves a file of this name out: `*` is for any text, with `/`, too, and a folder for what it has. Source: its
+    /// `utils/_paths.py`, `filter_repo_objects`.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
+        let folder: &[u8] = if pattern.ends_with(b"/") { b"*" } else { b"" };
+        let pattern = [pattern, folder].concat();
+        let parts: Vec<_> = pattern.split(|&letter| letter == b'*').collect();
+        let begins = |rest: &[u8], part: &[u8]| {
+            let mut pairs = part.iter().zip(rest);
+            rest.len() >= part.len() && pairs.all(|(p, n)| *p == b'?' || p == n)
+        };
+        let [first, between @ .., last] = parts.as_slice() else {
+            return name.len() == pattern.len() && begins(name, &pattern);
+        };
+        if !begins(name, first) {
+            return false;
+        }
+        // The first place of each part leaves most to those behind it.
+        let mut at = first.len();
+        for part in between {
+            let Some(place) = (at..=name.len()).find(|&place| begins(&name[place..], part)) else {
+                return false;
+            };
+            at = place + part.len();
+        }
+        name.len() >= at + last.len() && begins(&name[name.len() - last.len()..], last)
+    }
 }
 
 text_value!(FilePattern, "file pattern");
@@ -877,6 +905,25 @@ text_value!(Word, "word");
 mod tests {
     use super::*;
     use crate::value::tests::{accepts, refuses};
+
+    #[test]
+    fn patterns_are_read_as_hf_reads_them() {
+        for (pattern, name, is_meant) in [
+            ("original/*", "original/a/b.pth", true),
+            ("original/", "original/a", true),
+            ("original", "original/a", false),
+            ("*.bin", "a/b.bin", true),
+            ("*.bin", "b.bin.json", false),
+            ("a*b*b", "ab", false),
+            ("a*b*b", "a-b-bb", true),
+            ("model-0000?-of*", "model-00001-of-00002.safetensors", true),
+            ("config.json", "config.json", true),
+            ("*", "\u{e9}", true),
+        ] {
+            let pattern: FilePattern = pattern.parse().unwrap();
+            assert_eq!(pattern.matches(name), is_meant, "{pattern}, {name}");
+        }
+    }
 
     #[test]
     fn placeholders_are_those_of_the_guide() {
