@@ -124,6 +124,8 @@ check_by_hand() {
 # check_part FOLDER: the same for what an earlier download left.
 check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
+  [[ -z $(find "$1" -type d ! -writable -print -quit 2>/dev/null) ]] ||
+    { missing "permission to write in $1, an unfinished download: ask $(stat -c %U -- "$1"), its owner, to finish or remove it" && return; }
   check_by_hand "$1"
 }
 # is_fetched KIND FOLDER: true when a download to it has succeeded. Lengths do not say so: NGC's CLI gives them first.

@@ -21,7 +21,7 @@ const SECRET: &str = "nvapi-this-must-not-be-seen";
 const PROGRAMS: &[&str] = &[
     "awk", "base64", "basename", "bash", "cat", "chmod", "cut", "date", "dd", "df", "du", "env", "find", "flock",
     "grep", "head", "ls", "mkdir", "mktemp", "mv", "numfmt", "od", "realpath", "rm", "rmdir",
-    "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "timeout", "tr",
+    "sed", "seq", "sha256sum", "sleep", "sort", "stat", "tail", "tar", "tee", "timeout", "tr", "xargs",
 ];
 
 /// Folders of programs, the node's and a test's own in front of them, and a stage path.
@@ -545,20 +545,180 @@ fn what_b3sum_did_not_compare_is_not_remembered() {
     }
 }
 
+/// prepare_models.sh of a small model on the hub, with this program in place of hf. `$folder` is where it downloads to.
+fn with_hf(lines: &str) -> (Node, String) {
+    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
+    recipe.model.weights.size = "1 kB".parse().unwrap();
+    recipe.model.weights.files = vec!["config.json".parse().unwrap()];
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    let hf = format!("[[ $1 == download ]] || exit 0\nfolder=$6\nmkdir -p \"$folder\"\n{lines}");
+    let node = Node::new().with("hf", &hf);
+    fs::create_dir(node.stage()).unwrap();
+    (node, plan.prepare_models().text().to_owned())
+}
+
+/// Where that downloads to, below the stage path.
+const PART: &str = ".Llama-3.3-70B-Instruct_6f6073b42301.part/Llama-3.3-70B-Instruct_6f6073b42301";
+
 /// hf may succeed with what is there when it cannot ask the hub for the rest.
 #[test]
 fn an_hf_that_cannot_ask_the_hub_has_not_downloaded() {
-    let mut recipe = Recipe::built_in("llama3-3-70b-h100x4-vllm").unwrap();
-    recipe.model.weights.size = "1 kB".parse().unwrap();
-    let plan = Plan::new(recipe, Settings::new()).unwrap();
     let words = "Returning existing local_dir `/x` as remote repo cannot be accessed in `snapshot_download` (None).";
-    let node = Node::new().with("hf", &format!("echo '{words}' >&2"));
-    fs::create_dir(node.stage()).unwrap();
-    let (code, said) = node.bash(plan.prepare_models().text(), &[]);
+    let (node, script) = with_hf(&format!("echo '{words}' >&2"));
+    let (code, said) = node.bash(&script, &[]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains(words), "{said}");
     assert!(
         said.contains("error: hf ended with 0 while it fetched"),
         "{said}"
     );
+    assert!(said.contains(": the hub cannot be reached from "), "{said}");
+}
+
+/// What hf of 0.34 to 2.4 and the NGC CLI say, and what helps.
+#[test]
+fn why_a_model_was_not_fetched() {
+    let (full, none) = (
+        "there is no space left",
+        "the hub has no such model or revision",
+    );
+    let (token, url) = ("the hub wants HF_TOKEN", "http://a/api/models/b/c");
+    for (words, reason) in [
+        ("OSError: [Errno 28] No space left on device", full),
+        ("OSError: [Errno 122] Disk quota exceeded", full),
+        (
+            &format!("Revision Not Found for url: {url}/revision/d."),
+            none,
+        ),
+        ("Error: Revision not found in model b/c.", none),
+        ("Error: Model b/c not found.", none),
+        (
+            &format!("Cannot access gated repo for url {url}/revision/d."),
+            token,
+        ),
+        ("Error: Access denied. Model b/c requires approval.", token),
+        (
+            &format!(
+                "Error: Local entry not found. 403 Forbidden: no. Cannot access content at: {url}."
+            ),
+            token,
+        ),
+        (
+            "ProxyError: Tunnel connection failed: 403 Forbidden",
+            "the proxy in https_proxy refuses",
+        ),
+        (
+            &format!("Error: Local entry not found. 429 Too Many Requests for url: {url}."),
+            "the hub takes no more requests",
+        ),
+        (
+            "Error: Local entry not found. [Errno 111] Connection refused",
+            "the hub cannot be reached",
+        ),
+        (
+            "IncompleteRead(1 bytes read)",
+            "its own words are above; run this again",
+        ),
+    ] {
+        let (node, script) = with_hf(&format!("echo '{words}' >&2; exit 1"));
+        let (code, said) = node.bash(&script, &[]);
+        assert_eq!(code, Some(1), "{said}");
+        let line = said.lines().last().unwrap();
+        assert!(line.contains(&format!(": {reason}")), "{words}: {line}");
+    }
+    let (node, prepare) = with_hf("exit 137");
+    let (_, said) = node.bash(&prepare, &[]);
+    assert!(said.contains("maybe for lack of memory"), "{said}");
+
+    let mut recipe = Recipe::llama3_70b_h100x4_fp8();
+    recipe.model.weights.size = "1 kB".parse().unwrap();
+    recipe.model.engine.as_mut().unwrap().size = "1 kB".parse().unwrap();
+    let plan = Plan::new(recipe, Settings::new()).unwrap();
+    for (words, reason) in [
+        ("a:b could not be found.", "NGC has no such model"),
+        ("Error: Invalid API key.", "NGC wants an NGC key"),
+    ] {
+        let node = Node::new().with("ngc", &format!("echo '{words}' >&2; exit 1"));
+        let (code, said) = node.bash(plan.prepare_models().text(), &[]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains(&format!(": {reason}")), "{words}: {said}");
+    }
+}
+
+/// hf compares no checksums. It notes the hub's of large files: one that differs is fetched again.
+#[test]
+fn wrong_bytes_are_found() {
+    let wrong = "0123456789abcdef".repeat(4);
+    let (node, script) = with_hf(&format!(
+        "notes=$folder/.cache/huggingface/download; mkdir -p \"$notes/sub\" \"$folder/sub\"
+        note() {{ printf '%s\\n' 0123456789abcdef0123456789abcdef01234567 \"$2\" 1.5 >\"$notes/$1.metadata\"; }}
+        printf 'x%.0s' {{1..1000}} >\"$folder/sub/a b.bin\"; echo '{{}}' >\"$folder/config.json\"
+        note config.json 0123456789abcdef0123456789abcdef01234567
+        note 'sub/a b.bin' \"${{SUM:-{wrong}}}\"; note excluded.pth {wrong}"
+    ));
+    let folder = node.stage().join(PART);
+    let (code, said) = node.bash(&script, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("comparing the files"), "{said}");
+    assert!(said.contains("\nsub/a b.bin\n"), "{said}");
+    assert!(!said.contains("excluded.pth"), "{said}");
+    assert!(said.contains("run this again, and these are"), "{said}");
+    assert!(!folder.join("sub/a b.bin").exists());
+    assert!(folder.join("config.json").exists());
+
+    // Of 1000 times x.
+    let sum = "44f8354494a5ba03ba1792a8d3e9c534c47a9181980fde7a3f44b06ef2ae7c7f";
+    let (code, said) = node.bash(&script, &[("SUM", sum), ("SLURM_CPUS_ON_NODE", "4")]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+/// On a file system without locks, only its files tell whether a download goes on.
+#[test]
+fn without_locks_a_download_that_goes_on_is_left_alone() {
+    let (node, script) = with_hf("find \"$folder\"; exit 1");
+    let node = node.with("flock", "exit 71");
+    let folder = node.stage().join(PART);
+    let notes = folder.join(".cache/huggingface/download");
+    for name in ["original", ".cache/huggingface/download/original"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    for name in ["a.lock", "original/b.pth.lock", "a.b.01234567.incomplete"] {
+        fs::write(notes.join(name), "").unwrap();
+    }
+    for name in ["original/b.pth", "poetry.lock"] {
+        fs::write(folder.join(name), "").unwrap();
+    }
+    let (code, said) = node.bash(&script, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    let expected = "changed within the last 10 minutes: another prepare_models.sh may be at work. Run this again when";
+    assert!(said.contains(expected), "{said}");
+    assert!(notes.join("a.lock").exists());
+
+    // The same job goes on with its own. Locks of an hf that was killed are gone, and what is excluded by now.
+    let (_, said) = node.bash(&script, &[("SLURM_RESTART_COUNT", "1")]);
+    assert!(said.contains("downloading the weights"), "{said}");
+    for gone in ["a.lock", "b.pth.lock", ".incomplete", "original/b.pth\n"] {
+        assert!(!said.contains(gone), "{gone}: {said}");
+    }
+    assert!(said.contains("poetry.lock"), "{said}");
+}
+
+/// What another user's download left is named in one sentence.
+#[test]
+fn an_unfinished_download_of_another_user_is_named() {
+    let (node, script) = with_hf("exit 1");
+    let find = which::which("find").unwrap();
+    let find = format!(
+        "[[ $* != *' -type d ! -writable '* ]] || echo \"$1\"\nexec {} \"$@\"",
+        find.display()
+    );
+    let node = node.with("find", &find);
+    let part = node.stage().join(PART);
+    fs::create_dir_all(&part).unwrap();
+    let (code, said) = node.bash(&script, &[]);
+    assert_eq!(code, Some(2), "{said}");
+    let part = part.parent().unwrap().display().to_string();
+    let expected = format!("missing: permission to write in {part}, an unfinished download: ask ");
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(said.matches("missing: ").count(), 1, "{said}");
 }

@@ -11,5 +11,12 @@ if ! flock --nonblock "$lock"; then
   status=0
   flock --timeout=43200 --conflict-exit-code=75 "$lock" || status=$?
   ((status != 75)) || fail "another prepare_models.sh had $stage_path/.$model_folder.lock for 12 hours: where none runs, remove it"
-  ((status == 0)) || say "warning: no locks there; go on without"
+  if ((status != 0)); then
+    say "warning: no locks there; go on without"
+    # Then what changes is another run's; only a job that Slurm started again knows it to be its own.
+    [[ -n ${SLURM_RESTART_COUNT-} ||
+      -z $(find "$weights_part" ${engine_part:+"$engine_part"} -mmin -10 -print -quit 2>/dev/null) ]] ||
+      fail "$stage_path/.$model_folder.part changed within the last 10 minutes: another prepare_models.sh may be at work." \
+        "Run this again when it has ended; where none runs, in 10 minutes"
+  fi
 fi

@@ -12,8 +12,9 @@ download() {
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  fetch /dev/null ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
-  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  fetch "$part/words" ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: $(why "$part/words" NGC "an NGC key")"
+  rm -f -- "$part/words"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   ! is_whole "$kind" "$part/$folder" || { put "$part/$folder/.reference" "$target" && return; } || fail "cannot write in $part"
   say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2

@@ -25,9 +25,15 @@ stop_if_missing
 if ! is_fetched weights "$weights_part/$model_folder"; then
 {%- match source %}
 {%- when ModelSource::HuggingFace(_) %}
-  need_commands hf
-  # It goes on where an earlier download stopped; of files with such names, newer releases begin again.
-  [[ ! -d $weights_part ]] || find "$weights_part" -type f -name '*.*.????????.incomplete' -delete
+  need_commands hf sha256sum xargs
+  # It goes on where an earlier download stopped. Of files with such names, newer releases begin again; a lock of one that was
+  # killed would be waited for where the file system has no better ones; and what is excluded by now may be there.
+  if [[ -d $weights_part/$model_folder ]]; then
+    find "$weights_part/$model_folder" -type f \( -name '*.*.????????.incomplete' -o -path '*/.cache/huggingface/download/*.lock' \) -delete
+    for pattern in "${excluded[@]}"; do
+      find "$weights_part/$model_folder" -type f -path "$weights_part/$model_folder/${pattern/%\//\/*}" -delete
+    done
+  fi
   arrived=$(du --bytes --summarize "$weights_part" 2>/dev/null | cut -f 1) || true
   space_needed=$((weights_bytes - ${arrived:-0}))
 {%- else %}

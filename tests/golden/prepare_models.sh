@@ -164,6 +164,8 @@ check_by_hand() {
 # check_part FOLDER: the same for what an earlier download left.
 check_part() {
   [[ ! -L $1 ]] || missing "a folder in place of the link $1: remove it"
+  [[ -z $(find "$1" -type d ! -writable -print -quit 2>/dev/null) ]] ||
+    { missing "permission to write in $1, an unfinished download: ask $(stat -c %U -- "$1"), its owner, to finish or remove it" && return; }
   check_by_hand "$1"
 }
 # is_fetched KIND FOLDER: true when a download to it has succeeded. Lengths do not say so: NGC's CLI gives them first.
@@ -313,7 +315,14 @@ if ! flock --nonblock "$lock"; then
   status=0
   flock --timeout=43200 --conflict-exit-code=75 "$lock" || status=$?
   ((status != 75)) || fail "another prepare_models.sh had $stage_path/.$model_folder.lock for 12 hours: where none runs, remove it"
-  ((status == 0)) || say "warning: no locks there; go on without"
+  if ((status != 0)); then
+    say "warning: no locks there; go on without"
+    # Then what changes is another run's; only a job that Slurm started again knows it to be its own.
+    [[ -n ${SLURM_RESTART_COUNT-} ||
+      -z $(find "$weights_part" ${engine_part:+"$engine_part"} -mmin -10 -print -quit 2>/dev/null) ]] ||
+      fail "$stage_path/.$model_folder.part changed within the last 10 minutes: another prepare_models.sh may be at work." \
+        "Run this again when it has ended; where none runs, in 10 minutes"
+  fi
 fi
 check_by_hand "$model"
 check_part "$weights_part"
@@ -376,6 +385,26 @@ stop() {
   fail "stopped by a signal: run this again, what is complete is kept"
 }
 trap stop TERM INT HUP
+# why FILE PLACE KEY: what these words on a download that ended with $status mean, as far as that is known, and what helps.
+why() {
+  if grep -aEqi 'no space left|quota exceeded' "$1"; then
+    echo "there is no space left in $stage_path, or no quota: make room there, then run this again"
+  elif grep -aEqi 'proxyerror|tunnel connection failed|proxy authentication' "$1"; then
+    echo "the proxy in https_proxy refuses: ask the site, or run this again without it"
+  elif grep -aEqi '(repository|revision|model|version).* not found|could not be found' "$1"; then
+    echo "$2 has no such model or revision, or shows it only to some, who have $3: correct it in the recipe and render this script again"
+  elif grep -aEqi 'unauthorized|forbidden|gated repo|access denied|(missing|invalid) (api ?key|user token)' "$1"; then
+    echo "$2 wants $3: one that is valid, of someone who was let in to this model on its page; then run this again"
+  elif grep -aEqi 'too many requests|error 429' "$1"; then
+    echo "$2 takes no more requests for now: wait, then run this again"
+  elif grep -aEqi 'returning existing local_dir|connection refused|timed out|name resolution|name or service|unreachable|internet connection' "$1"; then
+    echo "$2 cannot be reached from $HOSTNAME: run this again where it can, such as on a login node, or export https_proxy=..."
+  elif ((status == 137)); then
+    echo "it was killed, maybe for lack of memory: run this again with more (mem in [slurm.prepare_models])"
+  else
+    echo "its own words are above; run this again"
+  fi
+}
 # fetch FILE COMMAND...: in what it says are names that others chose: none drives the terminal. FILE gets a copy.
 fetch() {
   local status=0 words cleaner
@@ -404,8 +433,9 @@ download() {
   fi
   mkdir -p "$part"
   say "downloading the $kind, $target"
-  fetch /dev/null ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
-  ((status == 0)) || fail "ngc ended with $status while it fetched $target: its own words are above; run this again"
+  fetch "$part/words" ngc_with_key registry model download-version "$target" --dest "$part" || status=$?
+  ((status == 0)) || fail "ngc ended with $status while it fetched $target: $(why "$part/words" NGC "an NGC key")"
+  rm -f -- "$part/words"
   [[ -d $part/$folder ]] || fail "ngc reported success, but there is no folder $part/$folder"
   ! is_whole "$kind" "$part/$folder" || { put "$part/$folder/.reference" "$target" && return; } || fail "cannot write in $part"
   say "error: ngc reported success, but what arrived in $part/$folder is incomplete:"$'\n'"$reasons" >&2
