@@ -259,7 +259,8 @@ import_image() {
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part processor
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
-  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
+  { open_lock "$stage_path/.$name.lock" && { flock --nonblock "$REPLY" 2>/dev/null ||
+    { say "waiting for another setup.sh that may be at work on $name" && flock --timeout=3600 "$REPLY"; }; }; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   processor_of "$1"

@@ -546,6 +546,13 @@ fn logins_of_apptainer() {
         &findings(apptainer, &[folder]),
         "error: there is no login for nvcr.io",
     );
+    // In that folder, since 1.3.6, it has docker's name.
+    home.write("own/config.json", LOGINS);
+    let own = path("own");
+    assert_found(
+        &findings(apptainer, &[("APPTAINER_CONFIGDIR", own.as_str())]),
+        &format!("ok: apptainer has a login for nvcr.io, in {own}/config.json"),
+    );
     home.write(".apptainer/docker-config.json", LOGINS);
     let file = path(".apptainer/docker-config.json");
     assert_found(

@@ -722,3 +722,84 @@ fn an_unfinished_download_of_another_user_is_named() {
     assert!(said.contains(&expected), "{said}");
     assert_eq!(said.matches("missing: ").count(), 1, "{said}");
 }
+
+/// What podman had before it keeps, and its digest may be one that no registry has.
+#[test]
+fn podman_keeps_what_it_had() {
+    let settings = Settings::from_toml("srun.mpi = 'none'\ncontainer.runtime = 'podman'").unwrap();
+    let text = script(ScriptKind::Setup, settings);
+    let (_, rest) = text.split_once("\nsave_image() {\n").unwrap();
+    let (body, _) = rest.split_once("\n}\n").unwrap();
+    let podman = "case $1 in
+        pull) echo 0123abcd; [[ -d $TMPDIR ]] && : >\"$TMPDIR/blob\" ;;
+        images) echo \"$IDS\" ;;
+        image) [[ $2 == exists ]] && exit \"$LACKS\"
+          printf '[\\n     {\\n          \"Digest\": \"sha256:77\",\\n          \"Architecture\": \"amd64\",\\n' ;;
+        untag | rmi) echo \"$*\" >>\"$HOME/removed\" ;;
+      esac";
+    let digest = "digest=sha256:77\n";
+    for (ids, lacks, told, removed) in [
+        ("sha256:9999", "1", digest, "rmi 0123abcd\n"),
+        ("sha256:9999", "0", digest, ""),
+        (
+            "sha256:9999\nsha256:0123abcd",
+            "1",
+            "",
+            "untag 0123abcd a.b/c:1\n",
+        ),
+        ("sha256:0123abcd", "0", "", ""),
+    ] {
+        let node = Node::new().with("podman", podman);
+        let temporary = node.folder.path().join("temporary");
+        fs::create_dir(&temporary).unwrap();
+        let program = format!("save_image() {{\n{body}\n}}\nsave_image /x docker://a.b/c:1 '' ''");
+        let variables = [
+            ("IDS", ids),
+            ("LACKS", lacks),
+            ("TMPDIR", temporary.to_str().unwrap()),
+        ];
+        let (code, said) = node.bash(&program, &variables);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(
+            said,
+            format!("{told}architecture=amd64\n"),
+            "{ids}, {lacks}"
+        );
+        let done = fs::read_to_string(node.folder.path().join("removed"));
+        assert_eq!(done.unwrap_or_default(), removed, "{ids}, {lacks}");
+        // What podman left there goes, too.
+        assert_eq!(fs::read_dir(temporary).unwrap().count(), 0);
+    }
+}
+
+/// Apptainer looks into a folder of its own for docker's file, too.
+#[test]
+fn apptainer_s_own_folder_may_have_docker_s_file() {
+    let settings = Settings::from_toml("srun.mpi = 'none'\ncontainer.runtime = 'apptainer'");
+    let text = script(ScriptKind::Setup, settings.unwrap());
+    let start = text.find("\ncredentials=${APPTAINER_CONFIGDIR").unwrap();
+    let (lines, _) = text[start..].split_once("\nfor registry in ").unwrap();
+    let program = format!("{lines}\nhas_login nvcr.io && echo \"in $credentials\"");
+    let (of_docker, own) = ("config.json", "docker-config.json");
+    for (folder, is_set, file, has_key, is_found) in [
+        (".docker", false, of_docker, false, true),
+        (".docker", true, of_docker, false, false),
+        ("own", true, of_docker, false, true),
+        // Not each release reads it, so a key is surer.
+        ("own", true, of_docker, true, false),
+        ("own", true, own, true, true),
+        (".apptainer", false, own, true, true),
+    ] {
+        let node = Node::new();
+        let home = node.folder.path();
+        fs::create_dir_all(home.join(folder)).unwrap();
+        fs::write(home.join(folder).join(file), "{\"nvcr.io\"}").unwrap();
+        let configuration = home.join("own").display().to_string();
+        let key = if has_key { SECRET } else { "" };
+        let mut variables = vec![("NGC_API_KEY", key)];
+        variables.extend(is_set.then_some(("APPTAINER_CONFIGDIR", &*configuration)));
+        let (_, said) = node.bash(&program, &variables);
+        let expected = format!("in {}/{folder}/{file}\n", home.display());
+        assert_eq!(said == expected, is_found, "{folder}/{file}: {said}");
+    }
+}

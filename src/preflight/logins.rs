@@ -135,10 +135,13 @@ impl Store {
             Runtime::Apptainer => {
                 let own = folder("APPTAINER_CONFIGDIR").or_else(|| below_home(".apptainer"));
                 let own = in_folder(own, "docker-config.json");
-                // Without a file of its own, apptainer reads docker's, but none in a folder of its own.
-                let is_last = !preflight.variables.is_set("APPTAINER_CONFIGDIR")
-                    && own.as_ref().is_none_or(|own| !own.exists());
-                let docker = below_home(".docker/config.json").filter(|_| is_last);
+                // Without it, apptainer reads what has docker's name and form: in that folder, where it
+                // is set. Source: its `pkg/syfs/syfs.go`, `SearchDockerConf`.
+                let is_last = own.as_ref().is_none_or(|own| !own.exists());
+                let docker = in_folder(folder("APPTAINER_CONFIGDIR"), "config.json");
+                let docker = docker
+                    .or_else(|| below_home(".docker/config.json"))
+                    .filter(|_| is_last);
                 // Not each release does, so a key is surer.
                 key_is_before =
                     (docker.clone()).filter(|_| preflight.variables.is_set("NGC_API_KEY"));

@@ -9,7 +9,7 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 use crate::plans::Case;
 
 /// Removed lines that stand in a row are named by the first and counted, from so many on.
-const LONG: usize = 4;
+const LONG: usize = 3;
 
 /// Programs in Python that are values of launch.sh: they stand in the repository as they are, and so are only named.
 pub(crate) const PROGRAMS: [(&str, &str); 3] = [

@@ -326,7 +326,7 @@ reason_of_failure() {
     fi
   elif grep -Eq '429 ?Too|error code: 429' "$words"; then
     printf 'the registry takes no more pulls for now: wait, or add a login for it to %s' "$credentials"
-  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
+  elif grep -Eq '404 ?Not Found|error code: 404|Could not parse digest information' "$words"; then
     printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
   else
@@ -339,7 +339,8 @@ import_image() {
   local file=$stage_path/$name part=$stage_path/.$name.$SLURM_JOB_ID.part processor
   # Two setups share the work: the second one waits here and then finds the
   # file. Without a lock, or after an hour, both import, each to its own part.
-  { open_lock "$stage_path/.$name.lock" && flock --timeout=3600 "$REPLY"; } ||
+  { open_lock "$stage_path/.$name.lock" && { flock --nonblock "$REPLY" 2>/dev/null ||
+    { say "waiting for another setup.sh that may be at work on $name" && flock --timeout=3600 "$REPLY"; }; }; } ||
     say "warning: no lock on $stage_path/.$name.lock; go on without"
   check_readable "$file" || stop_if_missing
   processor_of "$1"

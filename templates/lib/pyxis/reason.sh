@@ -14,7 +14,7 @@ reason_of_failure() {
     fi
   elif grep -Eq '429 ?Too|error code: 429' "$words"; then
     printf 'the registry takes no more pulls for now: wait, or add a login for it to %s' "$credentials"
-  elif grep -Eq '404 ?Not Found|error code: 404' "$words"; then
+  elif grep -Eq '404 ?Not Found|error code: 404|Could not parse digest information' "$words"; then
     printf 'the registry has no such image%s: correct it in the recipe and render this script again' \
       "${image_architectures[$1]:+ for ${image_architectures[$1]}}"
   else
