@@ -9,7 +9,7 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 use crate::plans::Case;
 
 /// Removed lines that stand in a row are named by the first and counted, from so many on.
-const LONG: usize = 3;
+const LONG: usize = 4;
 
 /// Programs in Python that are values of launch.sh: they stand in the repository as they are, and so are only named.
 pub(crate) const PROGRAMS: [(&str, &str); 3] = [
@@ -50,8 +50,8 @@ impl Scripts {
     }
 }
 
-/// What the others have instead of the lines of `base`. Each hunk has a line in front and
-/// one behind, and says which plans have it. Lines that all scripts of `base` have are only
+/// What the others have instead of the lines of `base`. Each hunk has a line in front, else one
+/// behind, and says which plans have it. Lines that all scripts of `base` have are only
 /// counted: `…` is one, `… 3 lines` are more; in front of a hunk and behind it they are left out.
 pub(crate) fn differences(base: &Scripts, others: &[Scripts]) -> String {
     let of_all = lines_of_all(&base.texts);
@@ -101,6 +101,10 @@ fn hunk(group: &[DiffOp], old: &[&str], new: &[&str], of_all: &BTreeSet<&str>) -
         if tag == DiffTag::Equal && is_edge && tells_nothing() {
             continue;
         }
+        // The line in front has told where it is.
+        if tag == DiffTag::Equal && index == last && text.starts_with(' ') {
+            continue;
+        }
         if tag == DiffTag::Equal {
             push(&mut text, ' ', &old[was], of_all);
         } else {
@@ -147,9 +151,9 @@ mod tests {
         let two = scripts("two", ["all a X c all d", "all e all f", same[1]]);
         let three = scripts("three", ["all a b c d", same[0], "1 2 3 4 5 6"]);
         let of = [
-            "@@ setup.sh: one; two\n a\n-b\n+X\n c\n@@ setup.sh: three\n c\n-…\n d\n",
-            "@@ prepare_models.sh: two\n e\n+all\n f\n",
-            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-… 4 lines\n 7\n\
+            "@@ setup.sh: one; two\n a\n-b\n+X\n@@ setup.sh: three\n c\n-…\n",
+            "@@ prepare_models.sh: two\n e\n+all\n",
+            "@@ launch.sh: three\n-…\n 1\n@@ launch.sh: one\n 1\n-2\n-… 4 lines\n\
              @@ launch.sh: three\n 6\n-7\n",
         ];
         assert_eq!(differences(&base, &[one, two, three]), of.concat());
