@@ -148,11 +148,11 @@ fn the_share_in_flight_is_a_share() {
 fn the_time_for_the_next_job_has_a_bound() {
     let script = default_launch();
     let read = lines(&script, "ready_seconds=$(sed", "finished=0 failed=0");
-    let count = lines(&script, "finished=0 failed=0", "done");
+    let count = lines(&script, "finished=0 failed=0", "seconds_needed=");
     let folder = tempfile::tempdir().unwrap();
     for (said, expected) in [("90", "90 180"), ("999999999", "1800 3600"), ("", " 0")] {
         let program = format!(
-            "set +e\nsay() {{ :; }}\npoints=(a b) folders=(a b) not_run=0 why='' ready_timeout=1800 point_timeout=900\n\
+            "set +e\nsay() {{ :; }}\npoints=(a b) folders=(a b) not_run=0 why='' ready_timeout=1800 point_timeout=900 replicas=1 parts=0\n\
              hear() {{ :; }}\nlook_up() {{ REPLIES=('left out' '{said}' ''); }}\nstates=ready_seconds={said}\n\
              {read}\n{count}\necho \"$ready_seconds $seconds_needed\""
         );
@@ -772,7 +772,7 @@ fn a_name_that_cannot_be_had() {
     for name in ["p_7", "failed_7", "interrupted_7"] {
         let folder = tempfile::tempdir().unwrap();
         let program = format!(
-            "say() {{ echo \"$*\"; }}\nmv() {{ return 1; }}\nproblems=0 results=$FOLDER job_id=7\ndeclare -A own=([p_7]=1 [q_7]=1)\n\
+            "say() {{ echo \"$*\"; }}\nmv() {{ return 1; }}\nproblems=0 run_again=x results=$FOLDER job_id=7\ndeclare -A own=([p_7]=1 [q_7]=1)\n\
              {functions}\n>{name}\n{check}"
         );
         let (code, words) = bash(&folder, &program, &[]);

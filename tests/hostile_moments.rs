@@ -447,7 +447,7 @@ fn a_job_requeues_itself_while_it_gets_on() {
         say() {{ echo \"$*\"; }}
         scontrol() {{ return $answer; }}
         declare -A own=([c]=1)
-        code=6 slurm_id=7 restarts=1 requeue_limit=3 points=(a b c) unnamed=0 finished=1 failed=1 to_measure=2 stopped_by=USR1 cause=signal
+        code=6 slurm_id=7 restarts=1 requeue_limit=3 points=(a b c) unnamed=0 finished=1 failed=1 to_measure=2 measured_before=0 stopped_by=USR1 cause=signal
         answer=0 advice=('what to do: x' 'to go on: sbatch')
         CHANGE
         {}
@@ -463,6 +463,8 @@ fn a_job_requeues_itself_while_it_gets_on() {
         ("answer=143", goes_on),
         ("answer=1", &refused),
         ("to_measure=1", "2\n"),
+        // A turn before this one has finished a point.
+        ("to_measure=1 measured_before=1", goes_on),
         ("failed=2", "2\n"),
         ("restarts=3", "2\n"),
         ("code=5", "2\n"),
@@ -481,7 +483,7 @@ fn all_points_are_finished_whatever_signal_comes() {
     let launch = script(ScriptKind::Launch);
     let program = format!(
         "set -Eu
-        points=(\"a 1 2 3\" \"b 1 2 3\") folders=(a b) code=6 unnamed=0 point_timeout=1
+        points=(\"a 1 2 3\" \"b 1 2 3\") folders=(a b) code=6 unnamed=0 point_timeout=1 replicas=1 parts=0
         say() {{ :; }}
         look_up() {{ REPLIES=(STATE '' ''); }}
         explain() {{ echo \"$1\"; }}
@@ -543,7 +545,7 @@ fn turns_go_on_and_end_as_they_should() {
     );
     assert_eq!(
         said(&format!("{signal} requeue_limit=1")),
-        format!("scontrol requeue 7\n{stopped}")
+        format!("the job goes on by itself: restart 1 of at most 1\nscontrol requeue 7\n{stopped}")
     );
     assert_eq!(
         said(&format!("{signal} requeue_limit=1 SLURM_RESTART_COUNT=1")),

@@ -137,6 +137,8 @@ impl Site {
 
     fn program(&self, name: &str, lines: &str) {
         let path = self.at("bin").join(name);
+        // A link to the system's own program may be there.
+        let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/bash\n{lines}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -405,94 +407,98 @@ fn an_image_stays_until_another_one_is_here() {
     );
 }
 
+const NO_KEY: &str = "does not take the key in NGC_API_KEY";
+const WAIT: &str = "takes no more pulls for now";
+const NONE: &str = "has no such image";
+const FULL: &str = "there is no space left, or no quota: ";
+
 /// What enroot and podman say, and what it means.
+const WORDS_OF_PULLS: &[(Runtime, &str, &str)] = &[
+    (
+        Runtime::Pyxis,
+        "[ERROR] URL https://nvcr.io/v2/a returned error code: 401 Unauthorized",
+        NO_KEY,
+    ),
+    (
+        Runtime::Pyxis,
+        "[ERROR] URL https://nvcr.io/v2/a returned error code: 404 Not Found",
+        NONE,
+    ),
+    (
+        Runtime::Pyxis,
+        "[ERROR] URL https://nvcr.io/v2/a returned error code: 429 Too Many Requests",
+        WAIT,
+    ),
+    (
+        Runtime::Pyxis,
+        "zstd: error 70 : Write error : cannot write block : No space left on device",
+        FULL,
+    ),
+    (
+        Runtime::Pyxis,
+        "tar: big: Wrote only 9728 of 10240 bytes",
+        FULL,
+    ),
+    (
+        Runtime::Podman,
+        "Error: writing blob: storing blob to file \"/var/tmp/storage1/1\": write /var/tmp/storage1/1: no space left on device",
+        FULL,
+    ),
+    (
+        Runtime::Podman,
+        "Error: initializing source docker://nvcr.io/a:1: unable to retrieve auth token: invalid username/password: unauthorized",
+        NO_KEY,
+    ),
+    (
+        Runtime::Podman,
+        "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Proxy Authentication Required",
+        "the proxy in https_proxy refuses",
+    ),
+    (
+        Runtime::Podman,
+        "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Forbidden",
+        "the proxy in https_proxy refuses",
+    ),
+    (
+        Runtime::Podman,
+        "Error: reading manifest 1 in docker.io/a: toomanyrequests: You have reached your pull rate limit",
+        WAIT,
+    ),
+    (
+        Runtime::Podman,
+        "Error: reading manifest 1 in nvcr.io/a: manifest unknown",
+        NONE,
+    ),
+    (
+        Runtime::Pyxis,
+        "[ERROR] Could not parse digest information from https://nvcr.io/v2/a/manifests/1",
+        NONE,
+    ),
+    (
+        Runtime::Podman,
+        "Error: choosing an image from manifest list docker://nvcr.io/a:1: no image found in image index for architecture amd64",
+        NONE,
+    ),
+    (
+        Runtime::Podman,
+        "FATAL: conveyor failed to get: no child with platform linux/amd64 in index nvcr.io/a:1",
+        NONE,
+    ),
+    (
+        Runtime::Podman,
+        "Error: reading manifest 1 in nvcr.io/a: errors: denied: not yours",
+        NO_KEY,
+    ),
+    (
+        Runtime::Podman,
+        "Error: during manifest conversion: a+zstd: zstd compression is not supported for docker images",
+        "podman before 4.8 cannot save an image with such layers",
+    ),
+];
+
 #[test]
 fn why_an_image_was_not_fetched() {
-    let no_key = "does not take the key in NGC_API_KEY";
-    let (wait, none) = ("takes no more pulls for now", "has no such image");
-    let full = "there is no space left, or no quota: ";
-    for (runtime, words, reason) in [
-        (
-            Runtime::Pyxis,
-            "[ERROR] URL https://nvcr.io/v2/a returned error code: 401 Unauthorized",
-            no_key,
-        ),
-        (
-            Runtime::Pyxis,
-            "[ERROR] URL https://nvcr.io/v2/a returned error code: 404 Not Found",
-            none,
-        ),
-        (
-            Runtime::Pyxis,
-            "[ERROR] URL https://nvcr.io/v2/a returned error code: 429 Too Many Requests",
-            wait,
-        ),
-        (
-            Runtime::Pyxis,
-            "zstd: error 70 : Write error : cannot write block : No space left on device",
-            full,
-        ),
-        (
-            Runtime::Pyxis,
-            "tar: big: Wrote only 9728 of 10240 bytes",
-            full,
-        ),
-        (
-            Runtime::Podman,
-            "Error: writing blob: storing blob to file \"/var/tmp/storage1/1\": write /var/tmp/storage1/1: no space left on device",
-            full,
-        ),
-        (
-            Runtime::Podman,
-            "Error: initializing source docker://nvcr.io/a:1: unable to retrieve auth token: invalid username/password: unauthorized",
-            no_key,
-        ),
-        (
-            Runtime::Podman,
-            "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Proxy Authentication Required",
-            "the proxy in https_proxy refuses",
-        ),
-        (
-            Runtime::Podman,
-            "Error: pinging container registry nvcr.io: Get \"https://nvcr.io/v2/\": Forbidden",
-            "the proxy in https_proxy refuses",
-        ),
-        (
-            Runtime::Podman,
-            "Error: reading manifest 1 in docker.io/a: toomanyrequests: You have reached your pull rate limit",
-            wait,
-        ),
-        (
-            Runtime::Podman,
-            "Error: reading manifest 1 in nvcr.io/a: manifest unknown",
-            none,
-        ),
-        (
-            Runtime::Pyxis,
-            "[ERROR] Could not parse digest information from https://nvcr.io/v2/a/manifests/1",
-            none,
-        ),
-        (
-            Runtime::Podman,
-            "Error: choosing an image from manifest list docker://nvcr.io/a:1: no image found in image index for architecture amd64",
-            none,
-        ),
-        (
-            Runtime::Podman,
-            "FATAL: conveyor failed to get: no child with platform linux/amd64 in index nvcr.io/a:1",
-            none,
-        ),
-        (
-            Runtime::Podman,
-            "Error: reading manifest 1 in nvcr.io/a: errors: denied: not yours",
-            no_key,
-        ),
-        (
-            Runtime::Podman,
-            "Error: during manifest conversion: a+zstd: zstd compression is not supported for docker images",
-            "podman before 4.8 cannot save an image with such layers",
-        ),
-    ] {
+    for &(runtime, words, reason) in WORDS_OF_PULLS {
         let site = Site::new();
         let said = format!("echo '{words}' >&2; exit 1");
         let said_to = |first: &str| format!("[[ $1 == {first} ]] || exit 0\n{said}");
@@ -518,7 +524,7 @@ fn why_an_image_was_not_fetched() {
             .find(|line| line.contains("nim+a+1") && line.contains(" could not be imported from "))
             .unwrap();
         assert!(line.contains(reason), "{words}: {line}");
-        if reason == full {
+        if reason == FULL {
             let setting = if runtime == Runtime::Pyxis {
                 "ENROOT_CACHE_PATH"
             } else {

@@ -578,7 +578,7 @@ fn an_hf_that_cannot_ask_the_hub_has_not_downloaded() {
 /// What hf of 0.34 to 2.4 and the NGC CLI say, and what helps.
 #[test]
 fn why_a_model_was_not_fetched() {
-    let (full, none) = (
+    let (full, unknown) = (
         "there is no space left",
         "the hub has no such model or revision",
     );
@@ -588,10 +588,10 @@ fn why_a_model_was_not_fetched() {
         ("OSError: [Errno 122] Disk quota exceeded", full),
         (
             &format!("Revision Not Found for url: {url}/revision/d."),
-            none,
+            unknown,
         ),
-        ("Error: Revision not found in model b/c.", none),
-        ("Error: Model b/c not found.", none),
+        ("Error: Revision not found in model b/c.", unknown),
+        ("Error: Model b/c not found.", unknown),
         (
             &format!("Cannot access gated repo for url {url}/revision/d."),
             token,

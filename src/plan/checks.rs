@@ -23,6 +23,12 @@ use super::notes::{has_whole_nodes, used_gpus};
 /// All that does not need the options of the scripts.
 pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
     check_recipe(recipe, problems);
+    if let Some((pattern, file)) = recipe.model.weights.excluded_file() {
+        problems.push(Problem::ExcludedFile {
+            pattern: pattern.to_string(),
+            file: file.to_owned(),
+        });
+    }
     check_client(&recipe.client, problems);
     check_mounts(recipe, settings, problems);
     check_runtime(recipe, settings, problems);
@@ -192,12 +198,6 @@ fn check_recipe(recipe: &Recipe, problems: &mut Vec<Problem>) {
         if is_empty {
             problems.push(Problem::Empty { list });
         }
-    }
-    if let Some((pattern, file)) = model.weights.excluded_file() {
-        problems.push(Problem::ExcludedFile {
-            pattern: pattern.to_string(),
-            file: file.to_owned(),
-        });
     }
     check_search(recipe, problems);
     let points = match sweep.search {
