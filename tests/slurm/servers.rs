@@ -196,7 +196,7 @@ fn model_from_the_hub() {
     let output = site.bash(&lab, PrepareModels);
     assert_eq!(output.status.code(), Some(1), "{}", words(&output));
     assert!(
-        words(&output).contains("A model with a gate needs HF_TOKEN"),
+        words(&output).contains("the hub wants HF_TOKEN: "),
         "{}",
         words(&output)
     );
