@@ -1260,7 +1260,7 @@ fn a_submission_has_the_notes_of_rendering() {
         let flags = [flags, &["--time", "30"]].concat();
         let notes = [
             "note: launch.sh asks for --time=30, which may end before the server is ready",
-            "note: launch.sh asks Slurm for no GPUs; where",
+            "note: launch.sh asks Slurm for no GPUs, and gets all",
         ];
         site.run(&flags).assert(0, &[], &notes);
     }
@@ -1414,17 +1414,13 @@ fn one_command_to_results() {
         &["note: launch.sh asks Slurm for no GPUs"],
     );
     assert!(!ended.printed.contains("setup is job"), "{ended:#?}");
-    // Where Slurm says what its nodes have, that is all that is said of GPUs.
+    // Where all nodes have some, a job that has them alone gets them.
     site.program("sinfo", "echo 'batch*|up|infinite|idle|2|gpu:h100:8'");
     launch(2);
     let ended = run(None);
-    let warning =
-        "warning  launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:h100:8\n";
-    ended.assert(
-        0,
-        &[],
-        &[warning, "-> add --sbatch launch.gres=gpu:h100:4, "],
-    );
+    let note =
+        "note: launch.sh asks Slurm for no GPUs, and gets all of its nodes, which it has alone; ";
+    ended.assert(0, &[], &[note]);
     assert_eq!(ended.error.matches("no GPUs").count(), 1, "{ended:#?}");
     fs::remove_file(site.path("bin/sinfo")).unwrap();
 

@@ -53,8 +53,8 @@ fn program_succeeds(folder: &Path, arguments: &[&str], variables: &[(&str, &str)
 }
 
 /// What every plan without `--gres` or the like is told.
-const NO_GPUS: &str = "note: launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:4, \
-                       or what the site calls them\n";
+const NO_GPUS: &str = "note: launch.sh asks Slurm for no GPUs, and gets all of its nodes, which it has alone; to ask for \
+                       them: add --sbatch launch.gres=gpu:4, or what the site calls them\n";
 
 #[track_caller]
 fn fails(folder: &Path, flags: &[&str], variables: &[(&str, &str)], code: i32) -> String {

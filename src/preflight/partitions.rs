@@ -156,7 +156,8 @@ fn of_cluster(
                     let problems = problems.into_iter();
                     own.extend(problems.map(|problem| problem.at_most(has_choice)));
                     if kind == ScriptKind::Launch && !directives.asks_for_gpus_or_shares() {
-                        unused_gpus.extend(partition.unused_gpus(preflight.plan.recipe()));
+                        unused_gpus
+                            .extend(partition.unused_gpus(preflight.plan.recipe(), directives));
                     }
                     if !used.contains(&partition) {
                         used.push(partition);
@@ -388,8 +389,13 @@ impl Partition {
     }
 
     /// That launch.sh asks for none of the GPUs that its nodes have.
-    fn unused_gpus(&self, recipe: &Recipe) -> Option<Finding> {
+    fn unused_gpus(&self, recipe: &Recipe, directives: &Directives) -> Option<Finding> {
         let gres = self.gres();
+        // Slurm gives a job that has its nodes alone all that they have.
+        let all_have_some = self.nodes.iter().all(|nodes| nodes.gres.contains("gpu"));
+        if all_have_some && directives.get(OptionName::Exclusive).as_deref() == Some("") {
+            return None;
+        }
         let mut kinds = gres_entries(&gres).filter(|(name, ..)| *name == "gpu");
         let kind = kinds.next().and_then(|(_, kind, _)| kind);
         let kind = kind.filter(|_| self.nodes.iter().all(|it| it.gres.contains(&gres)));
@@ -626,13 +632,15 @@ mod tests {
         assert!(!off.lacks(&Gres::parse("gpu:8").unwrap()));
         let partitions = read(SINFO, "sinfo");
         let recipe = Recipe::llama3_70b_h100x4_fp8();
-        let finding = partitions[0].unused_gpus(&recipe).unwrap();
+        let finding = partitions[0].unused_gpus(&recipe, &directives("")).unwrap();
         assert_eq!(
             finding.to_string(),
             "warning: launch.sh asks Slurm for no GPUs, and the nodes of batch have gpu:a100:4 or \
              gpu:h100:8(S:0-1),shard:32; add --sbatch launch.gres=gpu:4, or gres in [slurm.launch] of the settings"
         );
-        assert_eq!(partitions[1].unused_gpus(&recipe), None);
+        let alone = directives("exclusive = true");
+        assert_eq!(partitions[0].unused_gpus(&recipe, &alone), None);
+        assert_eq!(partitions[1].unused_gpus(&recipe, &directives("")), None);
     }
 
     #[test]

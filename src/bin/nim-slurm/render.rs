@@ -184,8 +184,16 @@ pub(crate) fn notes(plan: &Plan) -> Vec<String> {
             .directives(ScriptKind::Launch)
             .asks_for_gpus_or_shares()
     {
+        let exclusive = plan
+            .directives(ScriptKind::Launch)
+            .get(OptionName::Exclusive);
+        let what = if exclusive.as_deref() == Some("") {
+            "and gets all of its nodes, which it has alone; to ask for them"
+        } else {
+            "and where Slurm manages them, it gets none"
+        };
         notes.push(format!(
-            "launch.sh asks Slurm for no GPUs; where Slurm manages them, add --sbatch launch.gres=gpu:{}, or what the site calls them",
+            "launch.sh asks Slurm for no GPUs, {what}: add --sbatch launch.gres=gpu:{}, or what the site calls them",
             plan.recipe().server.gpus_per_node()
         ));
     }
