@@ -1183,7 +1183,7 @@ fn job(manifest: &Manifest, has_fingerprint: bool) -> Vec<String> {
         client.map(|image| format!("client: {image}")),
         measurement,
         manifest.in_flight_percent.map(|percent| {
-            format!("requests in flight for {percent} % of the time from ready to the last result (the rest around points)")
+            format!("requests in flight for {percent} % of the time from ready to the last result")
         }),
         manifest.failure(),
     ];

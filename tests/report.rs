@@ -803,12 +803,12 @@ fn jobs_are_named_by_their_manifests() {
 4712: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result (the rest around points),
+  requests in flight for 87 % of the time from ready to the last result,
   ended with 5: a point failed
 job 4711: llama3-70b-h100x4-fp8, node gpu05, 4 × NVIDIA H100 80GB HBM3, driver 550.54.15,
   started 2026-11-24T07:33:58+0000, server: nvcr.io/nim/meta/llama3-70b-instruct:1.0.3,
   client: nvcr.io/nvidia/tritonserver:25.01-py3-sdk,
-  requests in flight for 87 % of the time from ready to the last result (the rest around points)
+  requests in flight for 87 % of the time from ready to the last result
 
 "]]
     );
