@@ -1,10 +1,10 @@
 # differing FOLDER: names the files whose checksums are not the hub's. hf compares none; of each large file it notes the hub's.
 differing() {
-  local notes=.cache/huggingface/download sums
+  local notes=.cache/huggingface/download sums line
   cd "$1" || return
-  sums=$(LC_ALL=C grep -rxE '[0-9a-f]{64}' --include='*.metadata' "$notes" | sed "s|^$notes/\(.*\)\.metadata:\(.*\)|\2  \1|") || return 0
-  cut -c 67- <<<"$sums" | tr '\n' '\0' | xargs -0 -n 1 -P "${SLURM_CPUS_ON_NODE:-2}" sha256sum -- |
-    LC_ALL=C grep -vxFf <(printf '%s\n' "$sums") | cut -c 67-
+  sums=$(LC_ALL=C grep -rxE '[0-9a-f]{64}' --include='*.metadata' "$notes" | sed "s|^$notes/\(.*\)\.metadata:\(.*\)|\2  \1|" |
+    while IFS= read -r line; do [[ ! -f ${line:66} ]] || printf '%s\n' "$line"; done) && [[ -n $sums ]] || return 0
+  LC_ALL=C grep -vxFf <(cut -c 67- <<<"$sums" | tr '\n' '\0' | xargs -0 -n 1 -P "${SLURM_CPUS_ON_NODE:-2}" sha256sum --) <<<"$sums" | cut -c 67-
 } 2>/dev/null
 # download KIND TARGET PART FOLDER: brings TARGET to PART/FOLDER and proves it.
 download() {

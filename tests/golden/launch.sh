@@ -291,7 +291,7 @@ runs=("$job_id")
 IFS=, read -r -a resumed <<<"${RESUME_JOB_ID:-${default_resume_job_id-}}"
 for id in "${resumed[@]}"; do
   id=${id/_/-} found=${#runs[@]} manifests=0 over=COMPLETING
-  [[ $id == *-* || -z $repetition || -e $results/run_$id.json ]] || id+=$repetition
+  [[ -z $id || $id == *-* || -z $repetition || -e $results/run_$id.json ]] || id+=$repetition
   [[ -n $id && $id != "$job_id" ]] || continue
   for left in "$results/run_$id"{,-*}.json; do
     # Others may write here, and a name may have anything in it.

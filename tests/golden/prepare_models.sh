@@ -389,9 +389,11 @@ trap stop TERM INT HUP
 why() {
   if grep -aEqi 'no space left|quota exceeded' "$1"; then
     echo "there is no space left in $stage_path, or no quota: make room there, then run this again"
+  elif ((status == 137)); then
+    echo "it was killed, maybe for lack of memory: run this again with more (mem in [slurm.prepare_models])"
   elif grep -aEqi 'proxyerror|tunnel connection failed|proxy authentication' "$1"; then
     echo "the proxy in https_proxy refuses: ask the site, or run this again without it"
-  elif grep -aEqi '(repository|revision|model|version).* not found|could not be found' "$1"; then
+  elif grep -aEqi '(repository|revision|model).* not found|could not be found' "$1"; then
     echo "$2 has no such model or revision, or shows it only to some, who have $3: correct it in the recipe and render this script again"
   elif grep -aEqi 'unauthorized|forbidden|gated repo|access denied|(missing|invalid) (api ?key|user token)' "$1"; then
     echo "$2 wants $3: one that is valid, of someone who was let in to this model on its page; then run this again"
@@ -399,8 +401,6 @@ why() {
     echo "$2 takes no more requests for now: wait, then run this again"
   elif grep -aEqi 'returning existing local_dir|connection refused|timed out|name resolution|name or service|unreachable|internet connection' "$1"; then
     echo "$2 cannot be reached from $HOSTNAME: run this again where it can, such as on a login node, or export https_proxy=..."
-  elif ((status == 137)); then
-    echo "it was killed, maybe for lack of memory: run this again with more (mem in [slurm.prepare_models])"
   else
     echo "its own words are above; run this again"
   fi
