@@ -18,7 +18,7 @@ use crate::slurm::{Directives, OptionName};
 
 use super::layers::Layers;
 use super::measured::Measured;
-use super::notes::{has_whole_nodes, used_gpus};
+use super::notes::used_gpus;
 
 /// All that does not need the options of the scripts.
 pub(super) fn check_all(recipe: &Recipe, settings: &Settings, problems: &mut Vec<Problem>) {
@@ -53,7 +53,7 @@ pub(super) fn check_launch(
     let layers = Layers::new(recipe, settings, ScriptKind::Launch);
     let origin = |name| layers.describe(name);
     let nodes = recipe.server.nodes;
-    let has_whole_nodes = has_whole_nodes(launch);
+    let has_whole_nodes = launch.has_whole_nodes();
     let multiplied = || launch.multiplied_gpus().filter(|_| !has_whole_nodes);
     let asked = launch
         .asked_gpus()

@@ -9,7 +9,7 @@ use crate::recipe::{
     ClientTool, GenaiPerfVersion, ModelSource, PrefixCache, Recipe, Server, Tokenizer,
 };
 use crate::settings::HookPlace;
-use crate::slurm::{Directives, OptionName};
+use crate::slurm::OptionName;
 
 use super::Plan;
 use super::layers::Layers;
@@ -119,7 +119,7 @@ impl Plan {
     }
 
     fn has_whole_nodes(&self) -> bool {
-        has_whole_nodes(self.launch.directives())
+        self.launch.directives().has_whole_nodes()
     }
 
     /// Then all of its GPUs are the job's in any case. Of several nodes, somebody may have asked each for the GPUs of all.
@@ -364,11 +364,6 @@ impl Plan {
         };
         Some(format!("--sbatch launch.{}={value}", option.key()))
     }
-}
-
-/// Whether launch.sh has its nodes for itself, and so all their CPUs and GPUs.
-pub(super) fn has_whole_nodes(launch: &Directives) -> bool {
-    launch.get(OptionName::Exclusive).as_deref() == Some("")
 }
 
 /// How many GPUs the servers use, as this option counts them: those of the job, or of each node.

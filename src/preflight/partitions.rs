@@ -393,7 +393,7 @@ impl Partition {
         let gres = self.gres();
         // Slurm gives a job that has its nodes alone all that they have.
         let all_have_some = self.nodes.iter().all(|nodes| nodes.gres.contains("gpu"));
-        if all_have_some && directives.get(OptionName::Exclusive).as_deref() == Some("") {
+        if all_have_some && directives.has_whole_nodes() {
             return None;
         }
         let mut kinds = gres_entries(&gres).filter(|(name, ..)| *name == "gpu");

@@ -207,7 +207,7 @@ impl Launch {
             secrets: array(&packed(all_quoted(SECRETS))),
             in_server: own_lines(settings, HookPlace::InServer),
             port: server.port,
-            has_neighbours: directives.get(OptionName::Exclusive).as_deref() != Some(""),
+            has_neighbours: !directives.has_whole_nodes(),
             health_path: quoted(&server.health_path),
             served_model_name: quoted(&server.served_model_name),
             ready_timeout: server.ready_timeout,

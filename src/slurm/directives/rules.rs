@@ -271,6 +271,20 @@ impl Directives {
         ANY_GPUS.iter().any(|&name| self.asks(name, Part::Gpus))
     }
 
+    /// True when a job has its nodes alone, and so all that they have: `--exclusive` without a value.
+    ///
+    /// ```
+    /// use nim_slurm::slurm::Directives;
+    ///
+    /// assert!(Directives::new().exclusive("true".parse()?).has_whole_nodes());
+    /// assert!(!Directives::new().exclusive("user".parse()?).has_whole_nodes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn has_whole_nodes(&self) -> bool {
+        self.get(OptionName::Exclusive).as_deref() == Some("")
+    }
+
     /// True when this asks for GPUs, or for shares of one (`shard`, `mps`), in whatever way.
     ///
     /// ```
